@@ -1,0 +1,1 @@
+"""What the window and the engine need beside code: icons and recipes. Found through importlib.resources."""

@@ -1,0 +1,97 @@
+"""What can be asked of a run: one immutable file each in <run>/commands, written aside and renamed.
+
+A command names the attempt it is meant for; the engine acknowledges it by an event carrying its id, and acknowledges a command
+for an ended attempt as expired. Kill is no command but a signal: see processes.kill.
+"""
+
+import itertools
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from engine import processes
+from engine.events import snake
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="type", tag=snake):
+    """A wish addressed to one attempt of a run; 0 means whichever attempt reads it first."""
+
+    id: str = ""
+    attempt: int = 0
+
+
+class Stop(Command, frozen=True, kw_only=True):
+    """Finish this epoch and save, or save now; then end as *stopped*. Deletes nothing."""
+
+    when: Literal["epoch", "now"] = "epoch"
+
+
+class Pause(Command, frozen=True, kw_only=True):
+    """Save now and exit: the device is free. Resuming makes the next attempt."""
+
+
+class SaveNow(Command, frozen=True, kw_only=True):
+    """Save a full checkpoint at the next step's boundary."""
+
+
+class ProbeNow(Command, frozen=True, kw_only=True):
+    """Run the validation and attention probes at the next step's boundary."""
+
+
+class Change(Command, frozen=True, kw_only=True):
+    """Give a field another value from the next step on. Only CHANGEABLE fields are accepted; the run is marked altered."""
+
+    field: str
+    value: float | int | bool | str
+
+
+AnyCommand = Stop | Pause | SaveNow | ProbeNow | Change
+
+# Fields whose meaning does not reach back: what the run did so far stays true when they change.
+CHANGEABLE = (
+    "optimizer.lr",
+    "optimizer.weight_decay",
+    "optimizer.clip",
+    "probes.every_epochs",
+    "probes.attention_every_epochs",
+    "keep.every_epochs",
+)
+
+
+_counter = itertools.count()
+_decoder = msgspec.json.Decoder(AnyCommand)
+
+
+def post(folder: Path, command: AnyCommand) -> str:
+    """Write a command into a run's commands folder. Returns its id. Raises OSError if the folder cannot be written."""
+    now = time.time()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
+    name = f"{stamp}-{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+    folder.mkdir(exist_ok=True)
+    processes.write_aside(folder / f"{name}.json", msgspec.json.encode(msgspec.structs.replace(command, id=name)))
+    return name
+
+
+def read(folder: Path, known: set[str]) -> list[AnyCommand]:
+    """Commands not in `known`, the oldest first; their ids are added to it. An unreadable file is skipped for good."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+    except OSError:
+        return []
+    fresh: list[AnyCommand] = []
+    for name in names:
+        key = name.removesuffix(".json")
+        if key in known or name.startswith("."):
+            continue
+        known.add(key)
+        try:
+            command = _decoder.decode((folder / name).read_bytes())
+        except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
+            continue
+        fresh.append(msgspec.structs.replace(command, id=key))
+    return fresh

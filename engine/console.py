@@ -1,0 +1,232 @@
+"""What the command line says: progress of runs, the status table, the table of generations. Reads folders, decides nothing.
+
+On a terminal progress is drawn as bars (rich); elsewhere each epoch is a plain line, so that a log stays readable.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from engine import lineages, queue, words
+from engine.compare import Ensemble, Verdict, basis, ensemble, ensembles, headline, rows, verdict_words, verdicts
+from engine.compare import as_json as compare_as_json
+from engine.predictions import ComparisonError, Lineage
+from engine.run import Observer, Refused, Run, Workspace
+from engine.state import RunState
+
+OUT = Console(highlight=False, soft_wrap=True)
+if not OUT.is_terminal:
+    OUT = Console(highlight=False, soft_wrap=True, width=160)  # a file or a pipe has no width: tables stay whole
+
+
+def train_in_turn(runs: Sequence[Run], of: int) -> int:
+    """Work through runs with progress; `of` is how many the lineage has. Returns the exit code."""
+    if len(runs) < of:
+        OUT.print(f"{words.plural(of - len(runs), 'run')} of {of} complete already")
+    if not runs:
+        return 0
+    with _Display(len(runs)) as display:
+        return queue.work(runs, display.follow)
+
+
+class _Display:
+    """Follows engines through their folders, as any other reader does."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._place = 0
+        self._bars: Progress | None = None
+        if OUT.is_terminal:
+            columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()]
+            self._bars = Progress(*columns, console=OUT)
+
+    def __enter__(self) -> "_Display":
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def follow(self, run: Run, process: "subprocess.Popen[bytes]") -> int:
+        self._place += 1
+        state, tail = RunState(), run.tail()
+        while tail.read_into(state):
+            pass
+        before = state.attempt
+        with self._one(run) as show:
+            while True:
+                code = process.poll()
+                while tail.read_into(state):
+                    pass
+                if state.attempt > before:
+                    show(state)
+                if code is not None:
+                    break
+                time.sleep(0.1)
+        self._end(run, state, code)
+        return code
+
+    @contextmanager
+    def _one(self, run: Run) -> Iterator[Any]:
+        head = f"{run.name} ({self._place} of {self._runs})"
+        if self._bars is None:
+            OUT.print(head)
+            yield _lines()
+            return
+        bar = self._bars.add_task(head, total=None, note="starting")
+        bars = self._bars
+
+        def show(state: RunState) -> None:
+            total = state.total_steps or None
+            bars.update(bar, total=total, completed=state.step, note=_note(state))
+
+        yield show
+
+    def _end(self, run: Run, state: RunState, code: int) -> None:
+        finished = state.finished
+        if finished is None:
+            OUT.print(f"{run.name}: its engine ended without a last word (exit code {code}); see {run.log_path}")
+        elif finished.reason != "completed":
+            OUT.print(f"{run.name} {finished.reason}: {finished.detail}")
+        elif self._bars is None:
+            OUT.print(f"{run.name} completed, {_note(state)}")
+
+
+def _lines() -> Any:
+    """A function of the state that prints what is new: phases, and one line an epoch."""
+    said = 0
+
+    def show(state: RunState) -> None:
+        nonlocal said
+        for line in state.log[max(said, 0) :]:
+            if line.level != "info" or line.text.startswith(("epoch", "waiting", "measuring", "teacher")):
+                OUT.print(f"  {line.text}")
+        said = len(state.log)
+
+    return show
+
+
+def _note(state: RunState) -> str:
+    values = state.values
+    for name in ("test/accuracy", "val/accuracy"):
+        if name in values:
+            return f"{name} {words.percent(values[name])}"
+    return state.phase[1] or state.phase[0]
+
+
+def status(runs: Sequence[Run], as_json: bool) -> int:
+    """CONTRACT's status: a JSON array, or a table."""
+    observer = Observer()
+    rows = [_row(run, observer) for run in runs]
+    if as_json:
+        json.dump(rows, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return 0
+    if not rows:
+        OUT.print("no runs here yet; `filial demo` trains some")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "method", "state", "epoch", "best val", "test"):
+        table.add_column(name, justify="right" if name in ("epoch", "best val", "test") else "left", no_wrap=True)
+    for row in rows:
+        word = row["state"] if row["reason"] in (None, "completed", row["state"]) else f"{row['state']}, {row['reason']}"
+        best, test = row["best"], row["values"].get("test/accuracy")
+        table.add_row(
+            row["run"],
+            row["method"],
+            word,
+            f"{row['epoch']:.4g}",
+            words.percent(best["value"]) if best else "",
+            words.percent(test) if test is not None else "",
+        )
+    OUT.print(table)
+    return 0
+
+
+def _row(run: Run, observer: Observer) -> dict[str, Any]:
+    folded = run.state()
+    row: dict[str, Any] = {"run": run.name, "lineage": None, "generation": 0, "seed": 0, "method": None, "teacher": None}
+    try:
+        asked = run.recipe()
+        row |= {"lineage": asked.lineage, "generation": asked.generation, "seed": asked.seed}
+        row |= {"method": type(asked.method).__struct_config__.tag, "teacher": asked.teacher or None}
+    except (OSError, ValueError) as error:
+        row["problem"] = str(error)  # a damaged run is listed all the same
+    best = folded.best("val/accuracy")
+    return row | {
+        "state": observer.state_of(run, folded),
+        "reason": folded.finished.reason if folded.finished else None,
+        "attempt": folded.attempt,
+        "step": folded.step,
+        "total_steps": folded.total_steps,
+        "epoch": folded.epoch,
+        "values": folded.values,
+        "best": {"metric": "val/accuracy", "value": best[0], "step": best[1]} if best else None,
+        "altered": folded.altered,
+    }
+
+
+def compare(workspace: Workspace, name: str | None, members: str | None, as_json: bool) -> int:
+    """The generations of a lineage: means, spread, verdicts, ensembles."""
+    name, runs = lineages.choose(workspace, name)
+    try:
+        lineage = lineages.read(runs)
+        judged = verdicts(lineage)
+        chosen = ensemble(lineage, _members(members)) if members else None
+    except ComparisonError as error:
+        raise Refused(str(error)) from None
+    if as_json:
+        whole = {"lineage": name, **compare_as_json(lineage, judged)}
+        whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}
+        json.dump(whole, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return 0
+    OUT.print(Text(name, style="bold"), Text("".join(headline(lineage, judged))))
+    if lineage.generations:
+        OUT.print(_generations_table(lineage, judged, chosen))
+        OUT.print(Text(basis(lineage), style="dim"))
+    return 0
+
+
+def _generations_table(lineage: Lineage, judged: Sequence[Verdict], chosen: Ensemble | None) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "accuracy", "± sd", "NLL", "ECE", "agreement", "inherited", "fixed", "new", "against its teacher"):
+        words_of_it = title == "against its teacher"
+        table.add_column(title, justify="left" if words_of_it or not title else "right", no_wrap=not words_of_it)
+    for row in rows(lineage, judged):
+        rates = (row.agreement, row.inherited, row.fixed, row.new)
+        table.add_row(
+            row.name,
+            words.percent(row.mean),
+            "" if row.sd is None else f"{100 * row.sd:.1f}",
+            words.number(row.nll),
+            words.number(row.ece),
+            *("" if value is None else words.percent(value) for value in rates),
+            verdict_words(row.verdict) if row.verdict else "",
+        )
+    for one in [chosen] if chosen else ensembles(lineage):
+        sd = "" if one.sd is None else f"{100 * one.sd:.1f}"
+        gain = f"{words.points(one.gain)} over the mean of its members"
+        name = "+".join(f"F{member}" for member in one.members)
+        table.add_row(name, words.percent(one.mean), sd, words.number(one.nll), words.number(one.ece), "", "", "", "", gain)
+    return table
+
+
+def _members(text: str) -> list[int]:
+    """ "F1,F3" or "1,3" -> [1, 3]."""
+    found = [part.strip().upper().removeprefix("F") for part in text.split(",")]
+    if not all(part.isdigit() for part in found):
+        raise Refused(f"--members: {text!r} names no generations; write them like F1,F2,F3")
+    return [int(part) for part in found]

@@ -1,0 +1,203 @@
+"""What a run leaves open is decided here, once: device, threads, precision, teacher. Written to effective.toml with reasons.
+
+Resume and every later reader take effective.toml only: nothing decided by a clock or a measurement is decided twice.
+"""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib import metadata
+
+import msgspec
+import tomlkit
+import torch
+from msgspec import Struct
+
+from engine import __version__, checkpoint, processes, recipe
+from engine.fields import Field
+from engine.recipe import RunRecipe
+from engine.run import Refused, Run
+from engine.words import percent
+
+FASTER = 1.1  # bfloat16 costs digits; below a tenth gained it is not worth them
+
+
+class Teacher(Struct, frozen=True):
+    """A frozen teacher: which run, which checkpoint, and the checksum of its weights."""
+
+    run: str
+    step: int
+    sha256: str
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    device: str
+    device_reason: str
+    threads: int
+    threads_reason: str
+    precision: str = ""
+    precision_reason: str = ""
+
+
+class Effective(Struct, frozen=True, kw_only=True):
+    """effective.toml: every value in force, and why."""
+
+    recipe: RunRecipe
+    decided: Decided
+    teacher: Teacher | None
+    versions: dict[str, str]
+
+
+def device_for(asked: str) -> tuple[str, str]:
+    """(device, reason). Raises Refused for a device that is not there."""
+    if asked == "cpu":
+        return "cpu", "the recipe asks for it"
+    if asked in ("auto", "cuda") and torch.cuda.is_available():
+        return "cuda", torch.cuda.get_device_name()
+    if asked in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps", "Apple's GPU"
+    why = why_no_gpu()
+    if asked != "auto":
+        raise Refused(f"compute.device: {asked} cannot be used here: {why}. Write auto or cpu")
+    return "cpu", why
+
+
+def why_no_gpu() -> str:
+    """One clause: why this machine trains on the CPU."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return "this torch was built without CUDA"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if hidden is not None and hidden.strip() in ("", "-1"):
+        return f"CUDA_VISIBLE_DEVICES={hidden!r} hides every GPU"
+    if not torch.cuda.is_available():
+        return "torch finds no NVIDIA driver or GPU"
+    return "a GPU is there"
+
+
+def decide_place(asked: RunRecipe) -> Decided:
+    """Device and threads. Threads left open take the cores that no other engine holds, at least one."""
+    device, reason = device_for(asked.compute.device)
+    threads = asked.compute.threads
+    if threads:
+        cores = processes.free_cores()
+        if device == "cpu" and threads > cores:
+            raise Refused(f"compute.threads: {threads} is more than the {cores} cores of this machine; write {cores} or less")
+        return Decided(device=device, device_reason=reason, threads=threads, threads_reason="the recipe asks for it")
+    if device != "cpu":
+        threads = min(4, processes.free_cores())
+        return Decided(device=device, device_reason=reason, threads=threads, threads_reason="the GPU does the work")
+    free = processes.free_slots(core_slots())
+    return Decided(device=device, device_reason=reason, threads=max(1, free), threads_reason=f"{free} cores were free")
+
+
+def core_slots() -> list[str]:
+    return [f"core-{number}" for number in range(processes.free_cores())]
+
+
+def slots_for(decided: Decided) -> tuple[list[str], int]:
+    """The host-wide slots an engine must hold, and how many: its threads' cores, or the whole GPU."""
+    return (core_slots(), decided.threads) if decided.device == "cpu" else ([f"{decided.device}-0"], 1)
+
+
+def decide_precision(asked: RunRecipe, decided: Decided, step: Callable[[str], None]) -> Decided:
+    """Fill in the precision: asked for, or measured with `step(precision)`, one whole training step of this very model."""
+    if asked.compute.precision != "auto":
+        return msgspec.structs.replace(decided, precision=asked.compute.precision, precision_reason="the recipe asks for it")
+    seconds = {precision: _seconds(step, precision, decided.device) for precision in ("float32", "bfloat16")}
+    ratio = seconds["float32"] / seconds["bfloat16"]
+    chosen = "bfloat16" if ratio >= FASTER else "float32"
+    reason = f"measured: bfloat16 runs at {percent(ratio, 0)} of float32's speed on this model and device"
+    return msgspec.structs.replace(decided, precision=chosen, precision_reason=reason)
+
+
+def _seconds(step: Callable[[str], None], precision: str, device: str) -> float:
+    """Median seconds of a step after a warm-up."""
+    times = []
+    for round_ in range(8):
+        began = time.perf_counter()
+        step(precision)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        if round_ >= 3:
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
+    """The teacher's checkpoint, chosen when the child starts. Raises Refused unless its run is complete."""
+    if not asked.teacher:
+        return None
+    teacher = Run(run.workspace / asked.teacher)
+    state = teacher.state() if teacher.folder.exists() else None
+    if state is None or not state.completed:
+        what = "does not exist" if state is None else "has not completed"
+        raise Refused(f"teacher: {asked.teacher} {what} in {run.workspace}; train it first (`filial resume {asked.teacher}`)")
+    step = state.step
+    if getattr(asked.method, "teacher_checkpoint", "last") == "best" and (best := state.best("val/accuracy")):
+        step = best[1]
+    folder = teacher.folder / "checkpoints" / f"step-{step:08d}"
+    if not folder.exists():
+        raise Refused(f'teacher: {asked.teacher} has no checkpoint at step {step}; write method.teacher_checkpoint = "last"')
+    return Teacher(asked.teacher, step, checkpoint.file_sha256(folder / "model.safetensors"))
+
+
+def check_teacher(run: Run, pinned: Teacher) -> None:
+    """Raises Refused if the teacher's weights are no longer those this run began with."""
+    path = run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}" / "model.safetensors"
+    if not path.exists():
+        raise Refused(f"teacher: {path} is gone, but {run.name} began with it; bring it back")
+    if checkpoint.file_sha256(path) != pinned.sha256:
+        raise Refused(
+            f"teacher: {path} is not the network {run.name} began with; bring the old one back, or train a new lineage"
+        )
+
+
+def versions() -> dict[str, str]:
+    names = ("torch", "torchvision", "timm", "numpy", "safetensors")
+    found = {name: metadata.version(name) for name in names}
+    return {"filial": __version__, "python": platform.python_version(), "system": platform.platform(), **found}
+
+
+def write(run: Run, effective: Effective) -> None:
+    """effective.toml, once."""
+    document = tomlkit.document()
+    document.add(
+        tomlkit.comment(f"Every value in force in {run.name}, with its source. Written once; resuming reads only this.")
+    )
+    document["recipe"] = recipe.to_table(effective.recipe)
+    document["decided"] = msgspec.to_builtins(effective.decided)
+    if effective.teacher is not None:
+        document["teacher"] = msgspec.to_builtins(effective.teacher)
+    document["versions"] = effective.versions
+    document["why"] = dict(sorted(_why(run, effective).items()))
+    processes.write_aside(run.folder / "effective.toml", tomlkit.dumps(document).encode(), sync=True)
+
+
+def read(run: Run) -> Effective | None:
+    """effective.toml, or None before the first attempt got that far."""
+    table = run.effective()
+    if table is None:
+        return None
+    asked = recipe.parse(RunRecipe, table["recipe"], str(run.folder / "effective.toml"))
+    decided = msgspec.convert(table["decided"], Decided)
+    teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
+    return Effective(recipe=asked, decided=decided, teacher=teacher, versions=table["versions"])
+
+
+def _why(run: Run, effective: Effective) -> dict[str, dict[str, str]]:
+    """Source and reason of each value: what the recipe says is the user's, the rest has the schema's source."""
+    asked = recipe.flat(tomlkit.parse((run.folder / "recipe.toml").read_text(encoding="utf-8")).unwrap())
+    known: dict[str, Field] = {field.path: field for field in recipe.all_fields(RunRecipe)}
+    why = {}
+    for path in recipe.flat(recipe.to_table(effective.recipe)):
+        if path in asked:
+            why[path] = {"source": "user", "reason": "stands in the recipe"}
+        elif path in known:
+            why[path] = {"source": known[path].source, "reason": known[path].why or known[path].help}
+    decided = effective.decided
+    why["decided.device"] = {"source": "measured", "reason": decided.device_reason}
+    why["decided.threads"] = {"source": "measured", "reason": decided.threads_reason}
+    why["decided.precision"] = {"source": "measured", "reason": decided.precision_reason}
+    return why

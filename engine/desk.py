@@ -1,0 +1,73 @@
+"""Where wishes reach a training run: command files and signals. train.py asks; nothing here knows what a step is."""
+
+import contextlib
+import signal
+from types import FrameType
+from typing import Any, Literal
+
+from engine import commands
+from engine.commands import AnyCommand
+from engine.run import Attempt
+
+
+class Leave(Exception):
+    """Somebody asked the engine to go: save and end."""
+
+    def __init__(self, reason: Literal["stopped", "paused"], detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Desk:
+    """Where wishes arrive: command files and signals. `between` is called at every boundary and inside every long phase."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._signal = ""
+        self._before: dict[int, Any] = {}
+        self.leave_after_epoch = False
+        self.wishes: list[AnyCommand] = []
+
+    def __enter__(self) -> "Desk":
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with contextlib.suppress(ValueError):  # not the main thread: commands still arrive
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def between(self) -> None:
+        """Read what has arrived. Raises Leave for a stop or a pause; other wishes wait for the next step's boundary."""
+        for command in self._attempt.new_commands():
+            self._take(command)
+        if self._signal:
+            raise Leave("stopped", f"by {self._signal}")
+
+    def _take(self, command: AnyCommand) -> None:
+        refusal = _refusal(command)
+        if refusal:
+            self._attempt.acknowledge(command, "refused", refusal)
+            return
+        self._attempt.acknowledge(command)
+        if isinstance(command, commands.Stop) and command.when == "now":
+            raise Leave("stopped", "by hand")
+        if isinstance(command, commands.Pause):
+            raise Leave("paused", "")
+        if isinstance(command, commands.Stop):
+            self.leave_after_epoch = True
+        else:
+            self.wishes.append(command)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._signal:
+            raise KeyboardInterrupt
+        self._signal = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+
+def _refusal(command: AnyCommand) -> str:
+    if isinstance(command, commands.Change) and command.field not in commands.CHANGEABLE:
+        return f"{command.field} cannot change while a run is at work; these can: {', '.join(commands.CHANGEABLE)}"
+    return ""

@@ -1,0 +1,175 @@
+"""What can happen to a run: one small struct each, one JSON line each in events.jsonl.
+
+Events are past and closed: a reader folds them into what can be shown (state.py). Rates are fractions in [0, 1].
+`elapsed_s` is seconds since this attempt started, `epoch` is epochs done (1.25 = a quarter into the second).
+An event type or field this version does not know is skipped by readers, so newer runs can still be looked at.
+"""
+
+import math
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+
+def snake(name: str) -> str:
+    """StepTaken -> step_taken: how a type is called in JSON."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=snake):
+    """Something that happened, `elapsed_s` seconds into the attempt."""
+
+    elapsed_s: float = 0.0
+
+
+class Started(Event, frozen=True, kw_only=True):
+    """Opens an attempt. What an earlier attempt did after `resumed_from_step` is abandoned."""
+
+    attempt: int
+    resumed_from_step: int
+    time: float = 0.0  # unix seconds
+    pid: int = 0
+    host: str = ""
+
+
+class PhaseBegan(Event, frozen=True, kw_only=True):
+    """A stretch without steps: preparing data, measuring precision, evaluating."""
+
+    name: str
+    detail: str = ""
+
+
+class Prepared(Event, frozen=True, kw_only=True):
+    """Everything is decided and the first step comes next."""
+
+    total_steps: int
+    steps_per_epoch: int
+    epochs: int
+    log_every: int
+    device: str
+    device_reason: str = ""
+    precision: str = "float32"
+    threads: int = 0
+    pictures: int = 0
+
+
+class TeacherPinned(Event, frozen=True, kw_only=True):
+    """The frozen teacher of this run: checked at each resume."""
+
+    run: str
+    step: int
+    sha256: str
+
+
+class StepTaken(Event, frozen=True, kw_only=True):
+    """A tick: means over the `log_every` steps that end with this one."""
+
+    step: int
+    epoch: float
+    values: dict[str, float]
+
+
+class Measured(Event, frozen=True, kw_only=True):
+    """A probe's values. `split` tells what it was measured on where the name does not."""
+
+    step: int
+    epoch: float = 0.0
+    split: str = ""
+    values: dict[str, float]
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True):
+    step: int
+    epoch: float = 0.0
+    path: str
+    size: int = 0  # bytes
+
+
+class ArtifactSaved(Event, frozen=True, kw_only=True):
+    """A file that was complete on disk before this line was written. `path` is relative to the run."""
+
+    step: int
+    epoch: float = 0.0
+    kind: str
+    path: str
+    size: int  # bytes
+    sha256: str
+
+
+class CommandAcknowledged(Event, frozen=True, kw_only=True):
+    """The engine has read a command; what it does about it follows."""
+
+    id: str
+    command: str
+    outcome: Literal["accepted", "expired", "refused"]
+    step: int = 0
+    detail: str = ""
+
+
+class Changed(Event, frozen=True, kw_only=True):
+    """A field has another value from this step on; re-applied at this step when a run is resumed from before it."""
+
+    step: int
+    field: str
+    value: float | int | bool | str
+
+
+class Warned(Event, frozen=True, kw_only=True):
+    """Something a person should know that does not stop the run."""
+
+    step: int
+    text: str
+
+
+class LossNotFinite(Event, frozen=True, kw_only=True):
+    """The loss or gradient of a step in [first_step, last_step] was NaN or infinite; nothing was saved after it."""
+
+    first_step: int
+    last_step: int
+    pictures: list[int]  # places in the training set of the newest batch
+    path: str = ""  # the batch, as an artifact
+
+
+class Finished(Event, frozen=True, kw_only=True):
+    """The last event of an attempt. A dead engine writes none: *lost* is derived."""
+
+    reason: Literal["completed", "stopped", "paused", "failed"]
+    detail: str = ""  # for people: one sentence; the traceback goes to engine.log
+
+
+AnyEvent = (
+    Started
+    | PhaseBegan
+    | Prepared
+    | TeacherPinned
+    | StepTaken
+    | Measured
+    | CheckpointSaved
+    | ArtifactSaved
+    | CommandAcknowledged
+    | Changed
+    | Warned
+    | LossNotFinite
+    | Finished
+)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def to_line(event: AnyEvent) -> bytes:
+    """One JSON line with its newline. JSON has no NaN: a value that is not finite is left out, and absent is absent."""
+    if isinstance(event, StepTaken | Measured) and not all(map(math.isfinite, event.values.values())):
+        finite = {name: value for name, value in event.values.items() if math.isfinite(value)}
+        event = msgspec.structs.replace(event, values=finite)
+    return _encoder.encode(event) + b"\n"
+
+
+def from_line(line: bytes) -> AnyEvent | None:
+    """The event of a line, or None if it cannot be read (torn, or of a type this version does not know)."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

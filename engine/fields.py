@@ -1,0 +1,247 @@
+"""What a recipe's field is: label, unit, range, default, help. Form, `--set`, effective.toml and documentation rest on it.
+
+Here: reading fields off msgspec structs, and turning a table of plain values into a struct while collecting *every* refusal.
+The structs themselves are in recipe.py and recipes/.
+"""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec import inspect as shape
+
+Source = Literal["paper", "preset", "data", "measured", "user"]
+TAG = "name"  # the key that chooses among several structs: method.name, model.name
+
+
+class RecipeError(ValueError):
+    """One refused value: which field, what is wrong with it, what to do."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}" if field else problem)
+        self.field = field
+        self.problem = problem
+
+
+class RecipeErrors(ValueError):
+    """Everything that is wrong with one recipe, reported together."""
+
+    def __init__(self, errors: Sequence[RecipeError], source: str = "") -> None:
+        self.errors = tuple(errors)
+        self.source = source
+        head = f"{source}: " if source else ""
+        super().__init__(head + ("\n" + " " * len(head)).join(str(error) for error in errors))
+
+
+class Field(Struct, frozen=True):
+    """One value of a recipe as a form or a page of documentation shows it."""
+
+    path: str
+    label: str
+    help: str
+    kind: Literal["integer", "number", "switch", "text", "choice", "integers"]
+    default: Any
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    choices: tuple[str, ...] = ()
+    source: Source = "preset"  # where the default comes from
+    why: str = ""  # a sentence: the reason of the default
+    basic: bool = False
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words: "(0, 1]", "at least 1", "one of adamw, sgd"."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.low is None and self.high is None:
+            return {"switch": "true or false", "text": "text"}.get(self.kind, "any " + self.kind.rstrip("s"))
+        if self.high is None:
+            return f"{'above' if self.low_open else 'at least'} {self.low:g}"
+        if self.low is None:
+            return f"{'below' if self.high_open else 'at most'} {self.high:g}"
+        return f"{'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+
+
+def knob(
+    label: str,
+    help: str,
+    *,
+    unit: str = "",
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    source: Source = "preset",
+    why: str = "",
+    basic: bool = False,
+) -> Meta:
+    """What stands beside a field of a recipe struct: `epochs: Annotated[int, knob("Epochs", "...", ge=1)] = 40`."""
+    extra = {"unit": unit, "ge": ge, "gt": gt, "le": le, "lt": lt, "source": source, "why": why, "basic": basic}
+    return Meta(title=label, description=help, extra=extra)
+
+
+def fields_of(struct: type[Struct], path: str = "") -> Iterator[Field]:
+    """All fields of a struct, nested tables first met first; a table with several kinds (`model`) yields each kind's fields."""
+    for spec in msgspec.structs.fields(struct):
+        here = f"{path}.{spec.encode_name}" if path else spec.encode_name
+        kinds = _tables(spec.type)
+        if kinds:
+            if len(kinds) > 1:
+                yield _tag_field(here, kinds, spec.default)
+            for kind in kinds:
+                yield from fields_of(kind, here)
+        else:
+            yield _field(here, spec)
+
+
+def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError]) -> Any:
+    """A struct from plain values. Refusals are appended to `errors`; the result is meaningless if any was."""
+    if not isinstance(table, Mapping):
+        errors.append(RecipeError(path, f"{table!r} is not a table; write [{path}] and its fields below it"))
+        return None
+    specs = {spec.encode_name: spec for spec in msgspec.structs.fields(struct)}
+    tag = struct.__struct_config__.tag
+    for key in table:
+        if key not in specs and not (tag is not None and key == TAG):
+            errors.append(RecipeError(_join(path, str(key)), _unknown("field", str(key), specs)))
+    values: dict[str, Any] = {}
+    for key, spec in specs.items():
+        here = _join(path, key)
+        kinds = _tables(spec.type)
+        if kinds:
+            given = table.get(key, {})
+            chosen = _choose(kinds, given, spec.default, here, errors)
+            if chosen is not None:
+                values[spec.name] = build(chosen, given, here, errors)
+        elif key in table:
+            values[spec.name] = _value(_field(here, spec), spec.type, table[key], errors)
+        elif spec.required:
+            errors.append(RecipeError(here, f"is missing; write {key} = ... ({_field(here, spec).range})"))
+    return struct(**values) if not errors else None
+
+
+def nearest(name: str, known: Sequence[str]) -> list[str]:
+    """The known names, the most alike first."""
+    return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio())
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _unknown(what: str, name: str, known: Any) -> str:
+    return f"unknown {what} {name!r}; known, the nearest first: {', '.join(nearest(name, list(known)))}"
+
+
+def _tables(kind: Any) -> tuple[type[Struct], ...]:
+    """The structs a field may hold: one for a plain table, several for a table chosen by its name, none for a value."""
+    options = get_args(kind) or (kind,)
+    structs = tuple(option for option in options if isinstance(option, type) and issubclass(option, Struct))
+    return structs if len(structs) == len(options) else ()
+
+
+def tag_of(struct: type[Struct]) -> str:
+    """The name by which a table chooses this struct."""
+    return str(struct.__struct_config__.tag)
+
+
+def _tag_field(path: str, kinds: tuple[type[Struct], ...], default: Any) -> Field:
+    label = path.rsplit(".", 1)[-1].capitalize()
+    names = tuple(tag_of(kind) for kind in kinds)
+    helps = "; ".join(f"{tag_of(kind)}: {(kind.__doc__ or '').strip().splitlines()[0]}" for kind in kinds)
+    chosen = tag_of(type(default)) if isinstance(default, Struct) else names[0]
+    return Field(_join(path, TAG), label, helps, "choice", chosen, choices=names, basic=True)
+
+
+def _choose(kinds: Any, given: Any, default: Any, path: str, errors: list[RecipeError]) -> type[Struct] | None:
+    if len(kinds) == 1:
+        return kinds[0]  # type: ignore[no-any-return]
+    by_name = {tag_of(kind): kind for kind in kinds}
+    fallback = tag_of(type(default)) if isinstance(default, Struct) else next(iter(by_name))
+    name = given.get(TAG, fallback) if isinstance(given, Mapping) else fallback
+    if name in by_name:
+        return by_name[name]  # type: ignore[no-any-return]
+    errors.append(RecipeError(_join(path, TAG), _unknown(path.rsplit(".", 1)[-1], str(name), by_name)))
+    return None
+
+
+def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
+    kind, choices = _kind(shape.type_info(spec.type))
+    default = None if spec.required else spec.default
+    if default is msgspec.NODEFAULT and spec.default_factory is not msgspec.NODEFAULT:
+        default = spec.default_factory()
+    meta = next((m for m in getattr(spec.type, "__metadata__", ()) if isinstance(m, Meta)), None)
+    assert meta is not None, f"{path} has no knob: every field of a recipe explains itself"
+    extra = meta.extra or {}
+    low, high = extra["ge"], extra["le"]
+    return Field(
+        path=path,
+        label=meta.title or path,
+        help=meta.description or "",
+        kind=kind,
+        default=default,
+        unit=extra["unit"],
+        low=extra["gt"] if low is None else low,
+        high=extra["lt"] if high is None else high,
+        low_open=extra["gt"] is not None,
+        high_open=extra["lt"] is not None,
+        choices=choices,
+        source=extra["source"],
+        why=extra["why"],
+        basic=extra["basic"],
+    )
+
+
+def _kind(info: Any) -> tuple[Any, tuple[str, ...]]:
+    while isinstance(info, shape.Metadata):
+        info = info.type
+    if isinstance(info, shape.LiteralType):
+        return "choice", tuple(str(value) for value in info.values)
+    if isinstance(info, shape.VarTupleType):
+        return "integers", ()
+    kinds: dict[Any, str] = {shape.IntType: "integer", shape.FloatType: "number", shape.BoolType: "switch", shape.StrType: "text"}
+    return kinds[type(info)], ()
+
+
+def _value(field: Field, kind: Any, given: Any, errors: list[RecipeError]) -> Any:
+    plain = given.unwrap() if hasattr(given, "unwrap") else given
+    if field.kind == "choice" and plain not in field.choices:
+        errors.append(RecipeError(field.path, _unknown("choice", str(plain), field.choices)))
+        return None
+    try:
+        value = msgspec.convert(plain, kind, strict=True)
+    except msgspec.ValidationError:
+        wanted = {"integer": "a whole number", "switch": "true or false", "integers": "a list of whole numbers"}
+        article = wanted.get(field.kind, f"a {field.kind}")
+        errors.append(RecipeError(field.path, f"{_show(plain)} is not {article}; write {_say(field)}"))
+        return None
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float | int) and not isinstance(number, bool) and _outside(field, number):
+            errors.append(RecipeError(field.path, f"{_show(number)} is outside its range; write {_say(field)}"))
+            return None
+    return value
+
+
+def _show(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _say(field: Field) -> str:
+    unit = f" {field.unit}" if field.unit else ""
+    if field.low is not None and field.high is not None:
+        return f"a value in {field.range}{unit}"
+    return field.range + unit
+
+
+def _outside(field: Field, number: float) -> bool:
+    if not math.isfinite(number):
+        return True
+    too_low = field.low is not None and (number < field.low or (field.low_open and number == field.low))
+    too_high = field.high is not None and (number > field.high or (field.high_open and number == field.high))
+    return too_low or too_high

@@ -1,0 +1,36 @@
+"""The networks by name. A model is a function of (classes, channels, size) and its own options that gives an nn.Module.
+
+What a module promises, so that methods and probes never ask which one they have: `embed_dim`; forward(x_BCHW) -> logits_BK;
+features(x_BCHW) -> [B, embed_dim], what the last linear layer reads. A convolutional network also has
+maps(x_BCHW) -> [B, D, h, w] and head(maps) -> logits_BK, of which forward is the composition (for class evidence); a vision
+transformer has attention(x_BCHW) -> [B, heads, h, w]. Initial weights are a function of torch's seed alone.
+
+Sizes are sides of square pictures in pixels. A new model takes its file and one line in MODELS.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from engine.models.resnet import resnet
+from engine.models.small_cnn import small_cnn
+from engine.models.timm_models import timm
+from engine.models.vit import vit
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"small_cnn": small_cnn, "resnet": resnet, "vit": vit, "timm": timm}
+
+
+def build(name: str, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """The network of this name, freshly initialised. A name that is not in MODELS is looked up in timm.
+
+    Raises ValueError for names, options and sizes that do not work, saying which would.
+    """
+    if name not in MODELS:
+        return timm(classes, channels, size, variant=name)
+    known = list(inspect.signature(MODELS[name]).parameters)[3:]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{option}: {name} has no such option; it has {', '.join(known)}")
+    return MODELS[name](classes, channels, size, **options)

@@ -1,0 +1,117 @@
+"""Any network timm knows, by its name there, with random weights. timm is imported when one is built; nothing is downloaded.
+
+Shapes: B images, D features, H heads, T tokens of which N are patches.
+"""
+
+import difflib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> nn.Module:
+    """timm's network `variant` for pictures of `size` px.
+
+    Raises ValueError for a name that timm.list_models() does not have, the nearest names first, and for a network that
+    cannot read pictures of that size or number of channels.
+    """
+    from timm import list_models
+
+    names = list_models()
+    if variant not in names:
+        near = difflib.get_close_matches(variant, names, n=6, cutoff=0.0)
+        raise ValueError(f"variant: timm has no model {variant!r}; the nearest names are {', '.join(near)}")
+    try:
+        body = _create(variant, classes, channels, size)
+        layout = _layout(body, channels, size)
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"variant: {variant} does not read pictures of {channels} x {size} x {size}: {reason}") from error
+    kinds = {"maps": TimmCnn, "attention": TimmVit, "vector": TimmModel}
+    return kinds[layout](body)
+
+
+class TimmModel(nn.Module):
+    """A timm network behind the house's names."""
+
+    def __init__(self, body: Any) -> None:
+        super().__init__()
+        self.body = body
+        self.embed_dim = int(getattr(body, "head_hidden_size", body.num_features))
+
+    def features(self, x_BCHW: Tensor) -> Tensor:
+        """What timm's classifier reads, [B, D]."""
+        features: Tensor = self.body.forward_head(self.body.forward_features(x_BCHW), pre_logits=True)
+        return features
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        logits: Tensor = self.body(x_BCHW)
+        return logits
+
+
+class TimmCnn(TimmModel):
+    """One whose last features are maps, whatever the order of their axes inside timm."""
+
+    def maps(self, x_BCHW: Tensor) -> Tensor:
+        """The last feature maps, [B, D, h, w]."""
+        maps: Tensor = self.body.forward_features(x_BCHW)
+        return maps.permute(0, 3, 1, 2) if self._channels_last else maps
+
+    def head(self, maps_BDhw: Tensor) -> Tensor:
+        """Logits, [B, K]."""
+        logits: Tensor = self.body.forward_head(maps_BDhw.permute(0, 2, 3, 1) if self._channels_last else maps_BDhw)
+        return logits
+
+    @property
+    def _channels_last(self) -> bool:
+        return getattr(self.body, "output_fmt", "NCHW") == "NHWC"
+
+
+class TimmVit(TimmModel):
+    """A timm VisionTransformer with a CLS token and plain attention in its last block."""
+
+    def attention(self, x_BCHW: Tensor) -> Tensor:
+        """The CLS row of the last block, [B, heads, h, w], from the very queries and keys the fused path reads."""
+        attend = self.body.blocks[-1].attn
+        seen: dict[str, Tensor] = {}
+        hooks = [
+            attend.q_norm.register_forward_hook(lambda _module, _inputs, output: seen.update(q=output)),
+            attend.k_norm.register_forward_hook(lambda _module, _inputs, output: seen.update(k=output)),
+        ]
+        try:
+            self.body.forward_features(x_BCHW)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        row_BHT = torch.softmax(seen["q"][:, :, 0, None] @ seen["k"].transpose(2, 3) * attend.scale, dim=3)[:, :, 0]
+        patches_BHN = row_BHT[:, :, self.body.num_prefix_tokens :]
+        return patches_BHN.reshape(*patches_BHN.shape[:2], *self.body.patch_embed.grid_size)
+
+
+def _create(variant: str, classes: int, channels: int, size: int) -> Any:
+    from timm import create_model
+
+    options: dict[str, Any] = {"pretrained": False, "num_classes": classes, "in_chans": channels}
+    try:
+        return create_model(variant, img_size=size, **options)
+    except TypeError as error:
+        if "img_size" not in str(error):  # most convolutional networks read any size and have no such argument
+            raise
+        return create_model(variant, **options)
+
+
+def _layout(body: Any, channels: int, size: int) -> str:
+    """What kind of last features the network has, from one black picture; also the proof that it can read one at all."""
+    from timm.layers.attention import Attention
+    from timm.models.vision_transformer import VisionTransformer
+
+    body.eval()
+    with torch.inference_mode():
+        last = body.forward_features(torch.zeros(1, channels, size, size))
+        body.forward_head(last)
+    body.train()
+    if isinstance(body, VisionTransformer):
+        watchable = body.cls_token is not None and type(body.blocks[-1].attn) is Attention
+        return "attention" if watchable else "vector"
+    return "maps" if isinstance(last, Tensor) and last.ndim == 4 else "vector"

@@ -1,0 +1,250 @@
+"""What differs between operating systems: locks, atomic replacement, detaching, killing, and whether a process lives.
+
+Knows nothing of runs. The rules it serves (what a held lock or a silent heartbeat means) are in run.py and state.py.
+"""
+
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+WINDOWS = sys.platform == "win32"
+KILLED = 137  # exit status a shell reports for kill -9
+
+
+class Identity(Struct, frozen=True):
+    """A process, told apart from a later one that was given the same number."""
+
+    pid: int
+    started: float  # unix seconds
+    boot: str
+    host: str
+
+
+class Held(Exception):
+    """Somebody else holds the lock."""
+
+
+@functools.cache
+def host() -> str:
+    return socket.gethostname()
+
+
+@functools.cache
+def boot_id() -> str:
+    """Tells one boot of this machine from another."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else str(round(psutil.boot_time()))
+
+
+def me() -> Identity:
+    return Identity(os.getpid(), psutil.Process().create_time(), boot_id(), host())
+
+
+def condition(who: Identity) -> Literal["alive", "zombie", "gone"]:
+    """Whether exactly this process of this machine lives. A reused number is *gone*; a zombie has ended."""
+    if who.host != host() or who.boot != boot_id():
+        return "gone"
+    try:
+        process = psutil.Process(who.pid)
+        if abs(process.create_time() - who.started) > 1.5:  # clocks are corrected by parts of a second, numbers reused later
+            return "gone"
+        return "zombie" if process.status() == psutil.STATUS_ZOMBIE else "alive"
+    except psutil.ZombieProcess:
+        return "zombie"
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return "gone"
+
+
+def kill(who: Identity) -> bool:
+    """End a process and its children at once. False if it is not there any more; a reused number is never touched."""
+    if condition(who) != "alive":
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(who.pid)
+        family = [*process.children(recursive=True), process]
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=3)
+    return True
+
+
+@contextlib.contextmanager
+def hold(path: Path, timeout_s: float = 2.0) -> Iterator[None]:
+    """Hold an OS lock. Raises Held. The wait outlasts a reader that only looks whether the lock is held."""
+    lock = FileLock(path, timeout=timeout_s, thread_local=False)
+    try:
+        lock.acquire()
+    except (Timeout, RuntimeError):  # filelock raises RuntimeError when this very process holds it
+        raise Held(str(path)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds this lock. Never creates the file."""
+    if not path.exists():
+        return False
+    try:
+        with hold(path, timeout_s=0):
+            return False
+    except Held:
+        return True
+    except OSError:  # a read-only place: nobody can be told to hold it
+        return False
+
+
+def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
+    """Write under a dotted name in the same folder, then rename: a reader sees the old file or the new one, never half."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename over what is there, patient on Windows, where a reader that has the target open blocks it for a moment."""
+    for attempt in range(20):
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if not WINDOWS or attempt == 19:
+                raise
+            time.sleep(0.05)
+
+
+def sync_file(path: Path) -> None:
+    """Make a written file survive a power cut."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut. Windows has no such call and needs none."""
+    if not WINDOWS:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line of a module of ours: -P keeps a folder named `engine` where it is started from out of the way."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process we start: C numbers whatever the desktop's language, idle threads that sleep."""
+    fixed = {"LC_NUMERIC": "C", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **fixed, **(extra or {})}
+
+
+def start(command: Sequence[str], log: Path, detached: bool) -> subprocess.Popen[bytes]:
+    """Start a process with its output appended to `log` and nothing to read. Detached, it outlives us and our terminal."""
+    with log.open("ab") as output:
+        options: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        if detached and WINDOWS:
+            options["creationflags"] = 0x00000008 | 0x00000200  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
+        elif detached:
+            options["start_new_session"] = True
+        return subprocess.Popen(list(command), env=environment(), **options)  # type: ignore[call-overload,no-any-return]
+
+
+def die_with_parent() -> None:
+    """On Linux: end this process when the one that started it is killed, so that no run goes on unseen."""
+    if sys.platform == "linux":
+        parent_dies = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(parent_dies, signal.SIGKILL, 0, 0, 0)
+
+
+def missing_for_window() -> str:
+    """The packages the window needs and this installation lacks, as pip would be told; empty if none."""
+    wanted = {"PySide6": "PySide6-Essentials", "pyqtgraph": "pyqtgraph"}
+    return " ".join(package for module, package in wanted.items() if importlib.util.find_spec(module) is None)
+
+
+def resident_bytes() -> int:
+    """Memory this process holds."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def free_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# ---- leases: one engine a device, and never more threads than cores, over the whole host --------------------------------
+
+
+def lease_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / "filial-leases"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def lease(slots: Sequence[str], need: int, who: str, waiting: Callable[[list[str]], None]) -> Iterator[list[str]]:
+    """Hold `need` of the host-wide `slots` (cores, or one GPU). Waits for as long as it takes, telling `waiting` for whom.
+
+    All or nothing: while too few are free none is kept, so two engines never wait for each other. `waiting` may raise.
+    """
+    while True:
+        with contextlib.ExitStack() as stack:
+            mine = _take(stack, slots, need)
+            if len(mine) == need:
+                for slot in mine:
+                    (lease_folder() / f"{slot}.who").write_text(f"{who} (process {os.getpid()})")
+                yield mine
+                return
+        waiting(_holders(slots))
+        time.sleep(0.25)
+
+
+def _take(stack: contextlib.ExitStack, slots: Sequence[str], need: int) -> list[str]:
+    mine: list[str] = []
+    for slot in slots:
+        if len(mine) < need:
+            with contextlib.suppress(Held):
+                stack.enter_context(hold(lease_folder() / f"{slot}.lock", timeout_s=0))
+                mine.append(slot)
+    return mine
+
+
+def free_slots(slots: Sequence[str]) -> int:
+    """How many of these slots nobody holds just now."""
+    return sum(not is_held(lease_folder() / f"{slot}.lock") for slot in slots)
+
+
+def _holders(slots: Sequence[str]) -> list[str]:
+    names: dict[str, None] = {}
+    for slot in slots:
+        if is_held(lease_folder() / f"{slot}.lock"):
+            with contextlib.suppress(OSError):
+                names[(lease_folder() / f"{slot}.who").read_text()] = None
+    return list(names) or ["another engine"]

@@ -1,0 +1,106 @@
+"""Runs in turn, each in a process of its own: what `filial train` and `filial resume` work through.
+
+Here: which runs are to be worked on, starting their engines, and what an end means for the rest. No torch.
+"""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from engine import processes
+from engine.run import Observer, Refused, Run, Workspace, teacher_of
+from engine.state import RunState, State
+
+Follow = Callable[[Run, subprocess.Popen[bytes]], int]
+
+
+def to_do(runs: Sequence[Run], resume: bool) -> list[Run]:
+    """Those of a lineage's runs that need work. Completed ones are skipped, lost ones continued; paused, stopped and failed
+    ones are refused unless `resume`. Raises Refused naming every run that stands in the way."""
+    observer = Observer()
+    work, refusals = [], []
+    for run in runs:
+        folded = run.state()
+        state = observer.state_of(run, folded)
+        problem = _problem(run, state, folded, resume)
+        if problem:
+            refusals.append(problem)
+        elif not folded.completed:
+            work.append(run)
+    if refusals:
+        raise Refused("\n".join(refusals))
+    return work
+
+
+def _problem(run: Run, state: State, folded: RunState, resume: bool) -> str:
+    if state in ("starting", "running", "stopping", "unresponsive"):
+        status = run.status()
+        who = f" in process {status.pid} on {status.host}" if status else ""
+        return f"{run.name} is {state}{who}; stop it first (`filial stop {run.name}`), or wait for it"
+    if folded.finished is None or folded.completed or resume:
+        return ""
+    word = folded.finished.reason
+    return f"{run.name} is {word}; add --resume to go on from step {run.newest_valid_step()}, or give the lineage another name"
+
+
+def rest_of_lineage(run: Run) -> list[Run]:
+    """This run and those of its lineage that wait for their turn."""
+    lineage = run.recipe().lineage
+    others = [other for other in Workspace(run.workspace).runs() if other.name.rpartition("-s")[0] == lineage]
+    return [run] + [other for other in others if other != run and not other.state().attempts]
+
+
+def work(runs: Sequence[Run], follow: Follow) -> int:
+    """Train runs in turn. A failure blocks its own descendants only; a stop, a pause or a kill ends the turn.
+
+    `follow(run, process)` watches one engine to its end and returns its exit code. Returns the exit code of all.
+    """
+    failed = False
+    for run in runs:
+        if _is_waiting_in_vain(run):
+            failed = True
+            continue
+        with _signals_go_to(engine(run, detached=False)) as process:
+            code = follow(run, process)
+        if code in (130, 2):
+            return code
+        if code < 0 or code == processes.KILLED:  # killed: nobody said why, so nothing more is started
+            return 1
+        failed = failed or code != 0
+    return 1 if failed else 0
+
+
+def engine(run: Run, detached: bool) -> subprocess.Popen[bytes]:
+    """Start the process that trains one run; its output goes to the run's engine.log."""
+    return processes.start(processes.python("engine", "train", "--run", str(run.folder)), run.log_path, detached)
+
+
+def detach(workspace: Sequence[str], log: Any) -> subprocess.Popen[bytes]:
+    """Start `filial train ...` so that it outlives whoever started it."""
+    return processes.start(processes.python("engine", *workspace), log, detached=True)
+
+
+def _is_waiting_in_vain(run: Run) -> bool:
+    teacher = teacher_of(run)
+    return teacher is not None and not teacher.state().completed
+
+
+@contextlib.contextmanager
+def _signals_go_to(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Ctrl-C reaches the whole group, so the engine has it already; a signal sent to us alone is passed on."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGINT:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield process
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,360 @@
+"""What was asked: a lineage's recipe, and the recipe of each of its runs.
+
+A lineage is a recipe that expands into its generations; generation k of a seed is a recipe whose teacher is generation k-1 of
+that seed. Files are TOML and keep a person's comments. Fields, ranges and refusals are drawn from the structs (fields.py);
+a method's own fields are in recipes/. Nothing here trains: train.py turns a RunRecipe into a network.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tomlkit
+from msgspec import Struct
+from tomlkit.exceptions import ParseError, TOMLKitError
+
+from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest
+from engine.recipes import Method, Supervised
+
+VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"):
+    """a small convolutional network for pictures from 8 to 64 px"""
+
+    width: Annotated[int, knob("Width", "Channels of the first block; the later blocks have twice and four times as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
+
+
+class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
+    """the CIFAR residual network (He et al. 2016): depth 6n+2"""
+
+    depth: Annotated[int, knob("Depth", "Layers with weights: 6n+2, so 8, 14, 20, 32, 44, 56, 110.", unit="layers", ge=8, le=1202, source="paper", why="the smallest network of He et al. 2016, table 6")] = 20  # fmt: skip
+    width: Annotated[int, knob("Width", "Channels of the first stage.", unit="channels", ge=4, le=512, source="paper", why="He et al. 2016")] = 16  # fmt: skip
+
+
+class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
+    """a vision transformer (Dosovitskiy et al. 2021); its attention can be watched"""
+
+    patch: Annotated[int, knob("Patch", "Side of a patch; must divide the picture.", unit="px", ge=1, le=64, basic=True)] = 4  # fmt: skip
+    width: Annotated[int, knob("Width", "Length of a token; must be a multiple of the heads.", unit="features", ge=8, le=4096)] = 96  # fmt: skip
+    depth: Annotated[int, knob("Depth", "Transformer blocks.", unit="blocks", ge=1, le=64)] = 4
+    heads: Annotated[int, knob("Heads", "Attention heads in each block.", unit="heads", ge=1, le=64)] = 3
+    registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64)] = 0  # fmt: skip
+    drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
+
+
+class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
+    """any network timm knows, by its name there, untrained"""
+
+    variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
+
+
+class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
+    """scikit-learn's 1,797 real handwritten digits, 8 x 8 px"""
+
+    train_size: Annotated[int, knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True)] = 0  # fmt: skip
+    label_noise: Annotated[float, knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True)] = 0.0  # fmt: skip
+    label_noise_seed: Annotated[int, knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0)] = 0  # fmt: skip
+    split_seed: Annotated[int, knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)] = 0  # fmt: skip
+    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.3  # fmt: skip
+    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.25  # fmt: skip
+    probe: Annotated[tuple[int, ...], knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)] = ()  # fmt: skip
+
+
+class Augment(Struct, frozen=True, kw_only=True):
+    """How training pictures are varied; a pure function of seed, epoch and picture."""
+
+    shift: Annotated[int, knob("Shift", "Each picture moves by up to this many pixels in each direction (pad and crop).", unit="px", ge=0, le=32)] = 0  # fmt: skip
+    flip: Annotated[bool, knob("Flip", "Mirror half of the pictures left to right. Not for digits or letters.")] = False  # fmt: skip
+
+
+class Adamw(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="adamw"):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)"""
+
+    lr: Annotated[float, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=10, basic=True)] = 1e-3  # fmt: skip
+    weight_decay: Annotated[float, knob("Weight decay", "Decoupled decay of the weights; biases and norms are left out.", ge=0, le=10)] = 0.05  # fmt: skip
+    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
+
+
+class Sgd(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="sgd"):
+    """stochastic gradient descent with Nesterov momentum"""
+
+    lr: Annotated[float, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=100, basic=True, source="paper", why="Wide-ResNets and after them Born-Again Networks: 0.1")] = 0.1  # fmt: skip
+    momentum: Annotated[float, knob("Momentum", "Nesterov momentum.", ge=0, lt=1, source="paper", why="Wide-ResNets: 0.9")] = 0.9  # fmt: skip
+    weight_decay: Annotated[float, knob("Weight decay", "L2 decay of the weights; biases and norms are left out.", ge=0, le=10, source="paper", why="Wide-ResNets: 5e-4")] = 5e-4  # fmt: skip
+    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
+
+
+_WARMUP = knob("Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0)
+
+
+class Cosine(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="cosine"):
+    """falls along half a cosine"""
+
+    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+    final: Annotated[float, knob("Final share", "What is left of the learning rate at the end.", ge=0, le=1)] = 0.0
+
+
+class Step(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="step"):
+    """falls by a factor at chosen epochs"""
+
+    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+    milestones: Annotated[tuple[int, ...], knob("Milestones", "Epochs at which the learning rate falls.", unit="epochs", ge=1, source="paper", why="Wide-ResNets: 60, 120, 160 of 200")] = (60, 120, 160)  # fmt: skip
+    factor: Annotated[float, knob("Factor", "What the learning rate is multiplied by at each milestone.", gt=0, lt=1, source="paper", why="Wide-ResNets: 0.2")] = 0.2  # fmt: skip
+
+
+class Constant(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="constant"):
+    """stays as it is after the warm-up"""
+
+    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+
+
+class Training(Struct, frozen=True, kw_only=True):
+    """How long, and in what portions."""
+
+    epochs: Annotated[int, knob("Epochs", "How often each training picture is seen.", unit="epochs", ge=1, le=100_000, basic=True)] = 40  # fmt: skip
+    batch: Annotated[int, knob("Batch", "Pictures in one step.", unit="pictures", ge=1, le=65_536, basic=True, source="paper", why="Born-Again DenseNets: 64")] = 64  # fmt: skip
+
+
+class Probes(Struct, frozen=True, kw_only=True):
+    """What is measured while training, and how often."""
+
+    every_epochs: Annotated[int, knob("Validate every", "Accuracy, NLL and ECE on the validation pictures.", unit="epochs", ge=1)] = 1  # fmt: skip
+    attention_every_epochs: Annotated[int, knob("Attention every", "Attention (or class evidence) on the probe pictures.", unit="epochs", ge=1)] = 1  # fmt: skip
+
+
+class Compute(Struct, frozen=True, kw_only=True):
+    """Where and how exactly it is computed."""
+
+    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], knob("Device", "auto takes a CUDA GPU, else Apple's, else the CPU, and says why.", basic=True)] = "auto"  # fmt: skip
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], knob("Precision", "auto measures a few steps of this very model in both and keeps the faster.", why="bfloat16 helps wide models and hurts small ones on a CPU")] = "auto"  # fmt: skip
+    threads: Annotated[int, knob("Threads", "CPU threads; 0 takes the cores that are free. Recorded, since results depend on it to the last bit.", unit="threads", ge=0, le=1024)] = 0  # fmt: skip
+
+
+class Keep(Struct, frozen=True, kw_only=True):
+    """What stays on disk. A teacher in use is never pruned."""
+
+    every_epochs: Annotated[int, knob("Checkpoint every", "Full checkpoints, from which a run can go on.", unit="epochs", ge=1)] = 1  # fmt: skip
+    full: Annotated[int, knob("Full checkpoints", "How many of the newest full checkpoints stay.", unit="checkpoints", ge=1)] = 2  # fmt: skip
+    snapshots: Annotated[int, knob("Snapshots", "How many weights-only snapshots, thinned evenly, stay besides; 0 keeps none.", unit="snapshots", ge=0)] = 0  # fmt: skip
+
+
+Model = SmallCnn | Resnet | Vit | Timm
+Data = Digits
+Optimizer = Adamw | Sgd
+LearningRate = Cosine | Step | Constant
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """What all runs of a lineage share."""
+
+    version: Annotated[int, knob("Version", "Version of the recipe format.", ge=1)] = VERSION
+    lineage: Annotated[str, knob("Lineage", "Name of the lineage; its runs are called <lineage>-s<seed>-F<generation>.", basic=True)]  # fmt: skip
+    method: Method = Supervised()
+    model: Model = SmallCnn()
+    data: Data = Digits()
+    augment: Augment = Augment()
+    optimizer: Optimizer = Sgd()
+    schedule: LearningRate = Cosine()
+    training: Training = Training()
+    probes: Probes = Probes()
+    compute: Compute = Compute()
+    keep: Keep = Keep()
+
+
+class Recipe(Experiment, frozen=True, kw_only=True):
+    """A lineage as a person writes it: `generations` students after F0, for every seed."""
+
+    generations: Annotated[int, knob("Generations", "Students after F0: 3 gives F0, F1, F2, F3.", unit="generations", ge=0, le=100, basic=True)] = 0  # fmt: skip
+    seeds: Annotated[tuple[int, ...], knob("Seeds", "One chain of generations for each; a verdict needs three or more.", ge=0, le=2**31, basic=True)] = (0,)  # fmt: skip
+
+
+class RunRecipe(Experiment, frozen=True, kw_only=True):
+    """One run of a lineage: frozen in its folder as recipe.toml."""
+
+    seed: Annotated[int, knob("Seed", "Decides initialisation and the order of the pictures.", ge=0, le=2**31)] = 0
+    generation: Annotated[int, knob("Generation", "0 is F0, which has no teacher.", ge=0, le=1000)] = 0
+    teacher: Annotated[str, knob("Teacher", "Name of the run that teaches, in the same workspace; empty for none.")] = ""  # fmt: skip
+
+    @property
+    def run(self) -> str:
+        return run_name(self.lineage, self.seed, self.generation)
+
+
+class RecipeFile:
+    """A recipe together with the text a person wrote: comments and order survive a change and a save."""
+
+    def __init__(self, document: tomlkit.TOMLDocument, source: str = "") -> None:
+        self.document = document
+        self.recipe: Recipe = parse(Recipe, document.unwrap(), source)
+
+    def text(self) -> str:
+        return tomlkit.dumps(self.document)
+
+    def runs(self) -> Iterator[tuple[RunRecipe, str]]:
+        """Each run's recipe and the text of its recipe.toml, generation after generation, seed after seed."""
+        for seed in self.recipe.seeds:
+            for generation in range(self.recipe.generations + 1):
+                text = self._run_text(seed, generation)
+                yield parse(RunRecipe, tomlkit.parse(text).unwrap()), text
+
+    def _run_text(self, seed: int, generation: int) -> str:
+        document = tomlkit.parse(self.text())
+        lineage = self.recipe.lineage
+        for key in ("generations", "seeds"):
+            document.pop(key, None)
+        if generation == 0 and self.recipe.generations and "method" in document:
+            document["method"] = {TAG: "supervised"}  # F0 has nobody to learn from
+        own: dict[str, Any] = {"seed": seed, "generation": generation}
+        if generation:
+            own["teacher"] = run_name(lineage, seed, generation - 1)
+        document.update(own)  # tomlkit puts plain values before the first table
+        return tomlkit.dumps(document)
+
+
+def run_name(lineage: str, seed: int, generation: int) -> str:
+    """The deterministic name of a run: <lineage>-s<seed>-F<generation>."""
+    return f"{lineage}-s{seed}-F{generation}"
+
+
+def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
+    """A recipe from a file, or one that comes with Filial by name, with `key=value` changes. Raises RecipeErrors."""
+    source = Path(path)
+    shipped_name = str(path).removesuffix(".toml")
+    if source.is_file():
+        try:
+            text = source.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeErrors([RecipeError("", f"cannot be read as UTF-8 text ({error})")], str(path)) from None
+    elif shipped_name in shipped():
+        text = shipped_text(shipped_name)
+    else:
+        names = ", ".join(nearest(shipped_name, shipped()))
+        problem = f"there is no such file, and no recipe of this name comes with Filial (there are {names})"
+        raise RecipeErrors([RecipeError("", problem)], str(path))
+    return read_text(text, sets, str(path))
+
+
+def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFile:
+    """A recipe from TOML text. Raises RecipeErrors that name every refused field."""
+    try:
+        document = tomlkit.parse(text)
+    except ParseError as error:
+        raise RecipeErrors([RecipeError(f"line {error.line}", f"is not TOML: {error}")], source) from None
+    for change in sets:
+        apply_set(document, change)
+    return RecipeFile(document, source)
+
+
+def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
+    """One `table.field=value`; the value is TOML (`0.1`, `[0, 1]`, `true`), anything else is text."""
+    key, equals, value = change.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise RecipeErrors([RecipeError(change, "is not a change; write --set field=value, such as training.epochs=20")])
+    try:
+        parsed: Any = tomlkit.parse(f"x = {value.strip()}")["x"]
+    except TOMLKitError:
+        parsed = value.strip()
+    place: Any = document
+    for part in path[:-1]:
+        place = place.setdefault(part, tomlkit.table())
+        if not isinstance(place, Mapping):
+            raise RecipeErrors([RecipeError(key.strip(), f"{part} is a value, not a table")])
+    place[path[-1]] = parsed
+
+
+def parse(struct: type, table: Mapping[str, Any], source: str = "") -> Any:
+    """A Recipe or RunRecipe from plain values, all refusals together as RecipeErrors."""
+    version = table.get("version", VERSION)
+    if isinstance(version, int) and version > VERSION:
+        problem = f"{version} was written by a newer Filial; this one reads {VERSION}. Update Filial to use this recipe"
+        raise RecipeErrors([RecipeError("version", problem)], source)
+    errors: list[RecipeError] = []
+    recipe = build(struct, table, "", errors)
+    if not errors:
+        errors.extend(_contradictions(recipe))
+    if errors:
+        raise RecipeErrors(errors, source)
+    return recipe
+
+
+def to_table(recipe: Experiment) -> dict[str, Any]:
+    """Every value in force as plain nested tables, defaults included."""
+    return msgspec.to_builtins(recipe)  # type: ignore[no-any-return]
+
+
+def flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested tables as one: {"optimizer.lr": 0.1}."""
+    result: dict[str, Any] = {}
+    for key, value in table.items():
+        here = f"{path}.{key}" if path else key
+        result.update(flat(value, here) if isinstance(value, Mapping) else {here: value})
+    return result
+
+
+def all_fields(struct: type[Experiment] = Recipe) -> list[Field]:
+    """Every field of a recipe, for forms and documentation."""
+    return list(fields_of(struct))
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with Filial."""
+    folder = resources.files("assets").joinpath("recipes")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def shipped_text(name: str) -> str:
+    return resources.files("assets").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
+    """Values that are each allowed but not together."""
+    if not _NAME.fullmatch(recipe.lineage):
+        problem = f"{recipe.lineage!r} cannot name a folder; use up to 80 letters, digits, '.', '_' and '-'"
+        yield RecipeError("lineage", problem)
+    if isinstance(recipe, Recipe):
+        yield from _lineage_contradictions(recipe)
+    elif isinstance(recipe, RunRecipe):
+        yield from _run_contradictions(recipe)
+    epochs = recipe.training.epochs
+    if recipe.schedule.warmup_epochs > epochs:
+        problem = f"{recipe.schedule.warmup_epochs:g} is longer than the {epochs} epochs of training.epochs"
+        yield RecipeError("schedule.warmup_epochs", problem + "; shorten the warm-up or train longer")
+    if isinstance(recipe.schedule, Step) and list(recipe.schedule.milestones) != sorted(set(recipe.schedule.milestones)):
+        problem = f"{list(recipe.schedule.milestones)} do not rise; write each epoch once, the earliest first"
+        yield RecipeError("schedule.milestones", problem)
+    if isinstance(recipe.model, Resnet) and (recipe.model.depth - 2) % 6:
+        lower = 2 + 6 * ((recipe.model.depth - 2) // 6)
+        yield RecipeError("model.depth", f"{recipe.model.depth} is not 6n+2; write {lower} or {lower + 6}")
+    if isinstance(recipe.model, Vit) and recipe.model.width % recipe.model.heads:
+        problem = f"{recipe.model.width} is not a multiple of model.heads = {recipe.model.heads}"
+        yield RecipeError(
+            "model.width", problem + f"; write {recipe.model.heads * round(recipe.model.width / recipe.model.heads)}"
+        )
+    if recipe.data.test_share + recipe.data.val_share >= 1:
+        problem = f"{recipe.data.val_share:g} and data.test_share = {recipe.data.test_share:g} leave nothing to train on"
+        yield RecipeError("data.val_share", problem + "; their sum must be below 1")
+
+
+def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
+    if not recipe.seeds:
+        yield RecipeError("seeds", "is empty; write at least one seed, such as seeds = [0]")
+    if len(set(recipe.seeds)) < len(recipe.seeds):
+        yield RecipeError("seeds", f"{list(recipe.seeds)} names a seed twice; each seed is one chain")
+    supervised = isinstance(recipe.method, Supervised)
+    if recipe.generations and supervised:
+        yield RecipeError("method.name", f"supervised has no teacher, but generations = {recipe.generations}; write ban, or generations = 0")  # fmt: skip
+    if not recipe.generations and not supervised:
+        yield RecipeError("generations", "is 0, so nobody would be taught; write 1 or more, or method.name = \"supervised\"")  # fmt: skip
+
+
+def _run_contradictions(recipe: RunRecipe) -> Iterator[RecipeError]:
+    if bool(recipe.teacher) != bool(recipe.generation):
+        yield RecipeError("teacher", f"{recipe.teacher!r} does not fit generation {recipe.generation}: F0 has no teacher, every later generation has one")  # fmt: skip
+    if bool(recipe.teacher) == isinstance(recipe.method, Supervised):
+        yield RecipeError("method.name", "a run with a teacher needs a method that listens to it; a run without one is supervised")  # fmt: skip

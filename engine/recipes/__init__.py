@@ -1,0 +1,12 @@
+"""One small struct a method: what can be asked of it. No torch here, for the window draws its form from these.
+
+A method's struct, its name (`tag`) and its place in METHODS are all a form, `--set` and the documentation need; what it does
+is in engine/methods.
+"""
+
+from engine.recipes.born_again import Ban
+from engine.recipes.supervised import Supervised
+
+Method = Supervised | Ban
+
+__all__ = ["Ban", "Method", "Supervised"]

@@ -1,0 +1,7 @@
+"""Plain training on labels: the baseline, and F0 of every born-again lineage."""
+
+from msgspec import Struct
+
+
+class Supervised(Struct, frozen=True, kw_only=True, tag_field="name", tag="supervised"):
+    """labels only: the baseline every comparison starts from"""

@@ -1,0 +1,390 @@
+"""A run is a folder: names, lock, attempts, atomic writes, tailing. CONTRACT of the folder in README.
+
+`Run` is what anyone may do with a run (read it, command it, see whether it lives); `Attempt` is what only its engine may do
+(hold the lock, append events, beat). What the events mean is in state.py; nothing here knows how a network is trained.
+"""
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+import tomlkit
+from msgspec import Struct
+
+from engine import commands, events, processes, recipe
+from engine.commands import AnyCommand
+from engine.events import AnyEvent
+from engine.recipe import RecipeFile, RunRecipe
+from engine.state import RunState, State, Vital, derive
+
+SLICE = 200_000  # bytes parsed at once: more makes a window stumble
+BEAT_S = 1.0
+
+
+class Refused(Exception):
+    """What was asked is not done, and why: shown as it is, exit code 2."""
+
+
+class Status(Struct, frozen=True):
+    """status.json: who is at work, replaced at least every 2 s."""
+
+    pid: int
+    started: float
+    boot: str
+    host: str
+    beat: int
+    attempt: int
+    step: int
+
+    @property
+    def who(self) -> processes.Identity:
+        return processes.Identity(self.pid, self.started, self.boot, self.host)
+
+
+class Run:
+    """One run's folder. Holds no open file and no cache: cheap to make, safe to throw away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.folder == other.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder.parent
+
+    @property
+    def lock_path(self) -> Path:
+        return self.folder / "run.lock"
+
+    @property
+    def events_path(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "engine.log"
+
+    def recipe(self) -> RunRecipe:
+        """What was asked. Raises RecipeErrors for a damaged file, OSError without one."""
+        text = (self.folder / "recipe.toml").read_text(encoding="utf-8")
+        return recipe.parse(RunRecipe, tomlkit.parse(text).unwrap(), str(self.folder / "recipe.toml"))  # type: ignore[no-any-return]
+
+    def effective(self) -> dict[str, Any] | None:
+        """Every value in force, or None before the first attempt got that far."""
+        path = self.folder / "effective.toml"
+        return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap() if path.exists() else None
+
+    def data(self) -> dict[str, Any] | None:
+        """data.json: classes, split hashes, statistics; None before data was prepared."""
+        path = self.folder / "data.json"
+        return msgspec.json.decode(path.read_bytes()) if path.exists() else None
+
+    def status(self) -> Status | None:
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.folder / "status.json").read_bytes(), type=Status)
+        return None
+
+    def tail(self) -> "Tail":
+        return Tail(self.events_path)
+
+    def state(self) -> RunState:
+        """All events so far, folded."""
+        state = RunState()
+        tail = self.tail()
+        while tail.read_into(state):
+            pass
+        return state
+
+    def held(self) -> bool:
+        """Whether an engine lives: the lock is held, and not by the remains of a zombie."""
+        if not processes.is_held(self.lock_path):
+            return False
+        status = self.status()
+        return status is None or processes.condition(status.who) != "zombie"
+
+    def is_local(self) -> bool:
+        status = self.status()
+        return status is None or status.host == processes.host()
+
+    def send(self, command: AnyCommand) -> str:
+        """Ask something of the engine. Returns the command's id."""
+        return commands.post(self.folder / "commands", command)
+
+    def kill(self) -> bool:
+        """End the engine at once; the newest checkpoint stays. False if no engine of this host was there."""
+        status = self.status()
+        return status is not None and self.held() and processes.kill(status.who)
+
+    def newest_valid_step(self) -> int:
+        """The newest step with a full checkpoint on disk, 0 for none. What is in it is checked when it is loaded."""
+        steps = [checkpoint_step(path) for path in self.checkpoint_folders() if (path / "optimizer.safetensors").exists()]
+        return max(steps, default=0)
+
+    def checkpoint_folders(self) -> list[Path]:
+        """Finished checkpoint folders, the oldest first."""
+        folder = self.folder / "checkpoints"
+        return sorted(folder.glob("step-*")) if folder.exists() else []
+
+
+def checkpoint_step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
+
+
+class Tail:
+    """Follows events.jsonl from where it last stopped; keeps a half line until its newline comes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._half = b""
+
+    def read_into(self, state: RunState) -> int:
+        """Fold the next slice. Returns the bytes read: 0 when there is nothing new."""
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return 0
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                fresh = file.read(SLICE)
+        except OSError:
+            return 0
+        self._offset += len(fresh)
+        *lines, self._half = (self._half + fresh).split(b"\n")
+        for line in lines:
+            event = events.from_line(line)
+            if event is not None:
+                state.fold(event)
+            elif line.strip():
+                state.unreadable += 1
+        return len(fresh)
+
+
+class Workspace:
+    """A folder of runs. Runs lie flat in it, beside data/ and trash/."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, name: str) -> Run:
+        return Run(self.folder / name)
+
+    def runs(self) -> list[Run]:
+        """Every run here, ordered by lineage, seed and generation."""
+        if not self.folder.is_dir():
+            return []
+        found = [Run(entry) for entry in self.folder.iterdir() if (entry / "recipe.toml").is_file()]
+        return sorted(found, key=lambda run: _sort_key(run.name))
+
+    def create(self, file: RecipeFile) -> list[Run]:
+        """The folders of a lineage's runs, made now or already there. A different recipe under an existing name is refused.
+
+        Nothing is written unless every run may be.
+        """
+        wanted = list(file.runs())
+        for one, _ in wanted:
+            self._refuse_other(one)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return [self._make(one, text) for one, text in wanted]
+
+    def _refuse_other(self, one: RunRecipe) -> None:
+        run = self.run(one.run)
+        if (run.folder / "recipe.toml").exists() and (there := run.recipe()) != one:
+            mine, theirs = recipe.flat(recipe.to_table(one)), recipe.flat(recipe.to_table(there))
+            different = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+            shown = "; ".join(f"{key} is {theirs.get(key)} there and {mine.get(key)} here" for key in different[:3])
+            raise Refused(
+                f"{one.run} exists in {self.folder} with another recipe ({shown}). "
+                f"Either give this lineage another name (--set lineage=NAME), or move {run.folder} away first."
+            )
+
+    def _make(self, one: RunRecipe, text: str) -> Run:
+        run = self.run(one.run)
+        if not (run.folder / "recipe.toml").exists():
+            run.folder.mkdir(exist_ok=True)
+            processes.write_aside(run.folder / "recipe.toml", text.encode())
+        return run
+
+
+def _sort_key(name: str) -> tuple[str, int, int, str]:
+    lineage, _, rest = name.rpartition("-s")
+    seed, _, generation = rest.partition("-F")
+    head = generation.split("-")[0]
+    return (lineage, int(seed), int(head), name) if seed.isdigit() and head.isdigit() else (name, 0, 0, name)
+
+
+def default_workspace() -> Path:
+    return platformdirs.user_data_path("filial") / "runs"
+
+
+class Observer:
+    """Derives the states of runs over time: remembers when each heartbeat last moved, by its own monotonic clock."""
+
+    def __init__(self) -> None:
+        self._beats: dict[Path, tuple[tuple[int, int], float]] = {}
+
+    def vital(self, run: Run) -> Vital:
+        status = run.status()
+        beat = (status.attempt, status.beat) if status else (0, 0)
+        now = time.monotonic()
+        known, since = self._beats.get(run.folder, (None, now))
+        if known != beat:
+            since = now
+        self._beats[run.folder] = (beat, since)
+        return Vital(held=run.held(), local=run.is_local(), silent_s=now - since)
+
+    def state_of(self, run: Run, folded: RunState | None = None) -> State:
+        """The derived state of a run; its teachers are read as far as needed to tell queued from blocked."""
+        folded = run.state() if folded is None else folded
+        state = derive(folded, self.vital(run))
+        if state == "queued" and self._is_blocked(run):
+            return "blocked"
+        return state
+
+    def _is_blocked(self, run: Run) -> bool:
+        teacher = teacher_of(run)
+        if teacher is None:
+            return False
+        if not (teacher.folder / "recipe.toml").exists():
+            return True
+        folded = teacher.state()
+        at_work = ("queued", "starting", "running", "stopping", "unresponsive")
+        return not folded.completed and self.state_of(teacher, folded) not in at_work
+
+
+def teacher_of(run: Run) -> Run | None:
+    """The run whose predictions this one learns from."""
+    try:
+        name = run.recipe().teacher
+    except (OSError, ValueError):
+        return None
+    return Run(run.workspace / name) if name else None
+
+
+class Attempt:
+    """One engine at work on a run: holds run.lock for its life, appends events, beats. Use as a context manager.
+
+    Raises Refused if another engine holds the lock.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.state = RunState()
+        self.number = 0
+        self.step = 0
+        self._start = time.monotonic()
+        self._known: set[str] = set()
+        self._stack = contextlib.ExitStack()
+        self._events = -1
+
+    def __enter__(self) -> "Attempt":
+        try:
+            self._stack.enter_context(processes.hold(self.run.lock_path))
+        except processes.Held:
+            status = self.run.status()
+            who = f"process {status.pid} on {status.host}" if status else "another process"
+            raise Refused(f"{self.run.name} is at work in {who}; stop it first, or follow it with `filial status`") from None
+        self.state = self.run.state()
+        self.number = self.state.attempt + 1
+        for folder in ("commands", "checkpoints", "artifacts"):
+            (self.run.folder / folder).mkdir(exist_ok=True)
+        self._events = os.open(self.run.events_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        self._stack.callback(os.close, self._events)
+        self._end_torn_line()
+        self._stack.enter_context(_Heart(self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, resumed_from_step: int) -> None:
+        """The attempt's first event. Commands meant for an earlier attempt are acknowledged as expired."""
+        self.step = resumed_from_step
+        now, pid, host = time.time(), os.getpid(), processes.host()
+        self.record(events.Started(attempt=self.number, resumed_from_step=resumed_from_step, time=now, pid=pid, host=host))
+        self._known |= set(self.state.acknowledged)
+
+    def record(self, event: AnyEvent) -> None:
+        """Append one event; it is folded into `state` as every reader will fold it."""
+        event = msgspec.structs.replace(event, elapsed_s=round(time.monotonic() - self._start, 3))
+        os.write(self._events, events.to_line(event))
+        self.state.fold(event)
+
+    def new_commands(self) -> list[AnyCommand]:
+        """Commands not seen yet and meant for this attempt; others are acknowledged as expired."""
+        mine = []
+        for command in commands.read(self.run.folder / "commands", self._known):
+            if command.attempt in (0, self.number):
+                mine.append(command)
+            else:
+                self.acknowledge(command, "expired", f"it was meant for attempt {command.attempt}")
+        return mine
+
+    def acknowledge(self, command: AnyCommand, outcome: Any = "accepted", detail: str = "") -> None:
+        kind = events.snake(type(command).__name__)
+        self.record(events.CommandAcknowledged(id=command.id, command=kind, outcome=outcome, detail=detail, step=self.step))
+
+    def save_artifact(self, kind: str, content: bytes, step: int, epoch: float, suffix: str = "npz") -> str:
+        """Write an artifact under its final name, then the event that names it. Returns its path within the run."""
+        path = f"artifacts/a{self.number:02d}-step{step:08d}-{kind}.{suffix}"
+        processes.write_aside(self.run.folder / path, content, sync=True)
+        digest = hashlib.sha256(content).hexdigest()
+        self.record(events.ArtifactSaved(step=step, epoch=epoch, kind=kind, path=path, size=len(content), sha256=digest))
+        return path
+
+    def sync(self) -> None:
+        """Everything recorded so far survives a power cut."""
+        os.fsync(self._events)
+
+    def _end_torn_line(self) -> None:
+        end = os.lseek(self._events, 0, os.SEEK_END)
+        if end and os.pread(self._events, 1, end - 1) != b"\n":
+            os.write(self._events, b"\n")
+
+
+class _Heart:
+    """Replaces status.json every second from a thread of its own: a lost beat never stops a run."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._me = processes.me()
+        self._beat = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        self._once()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._once()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(BEAT_S):
+            self._once()
+
+    def _once(self) -> None:
+        self._beat += 1
+        me, attempt = self._me, self._attempt
+        status = Status(me.pid, me.started, me.boot, me.host, self._beat, attempt.number, attempt.step)
+        with contextlib.suppress(OSError):
+            processes.write_aside(attempt.run.folder / "status.json", msgspec.json.encode(status))

@@ -1,0 +1,366 @@
+"""Events folded into what can be shown. Pure: no files, no clock, no window; numpy at most.
+
+A live run is a replay that has not finished yet: the same fold serves both. What only an observer can know (is the lock held,
+does the heartbeat move) comes in as `Vital`, and `derive` puts the two together:
+
+    queued --> starting --> running --> finished (completed | stopped | failed) | paused
+       |           \\________/  |  \\--> stopping --> finished
+    blocked (teacher)           |--> unresponsive (held, silent 30 s) --> running
+                                \\--> lost (free, no last word) --> starting (next attempt)
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from engine import events, words
+from engine.events import AnyEvent, Finished
+
+State = Literal[
+    "queued", "blocked", "starting", "running", "unresponsive", "paused", "stopping", "finished", "lost"
+]  # fmt: skip
+SILENT_S = 30.0  # a held lock whose counter has not moved this long is unresponsive
+_SPLIT_IN_NAME = re.compile(r"(train|val|test)/")
+
+
+class Artifact(Struct, frozen=True):
+    step: int
+    epoch: float
+    kind: str
+    path: str
+    attempt: int
+
+
+class Checkpoint(Struct, frozen=True):
+    step: int
+    epoch: float
+    path: str
+
+
+class LogLine(Struct, frozen=True):
+    time: float  # unix seconds
+    step: int
+    level: Literal["info", "warn", "error"]
+    text: str
+
+
+class Curve:
+    """A metric over the run. Grows in place; the arrays are views, valid until the next fold.
+
+    steps, attempts int64 [n]; epochs, values float64 [n]; times float64 [n] seconds of training, summed over attempts;
+    kept bool [n], False for points that a later resume abandoned.
+    """
+
+    def __init__(self) -> None:
+        self._rows = np.empty((64, 4))
+        self._attempts = np.empty(64, dtype=np.int64)
+        self._kept = np.empty(64, dtype=bool)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, step: int, epoch: float, time_s: float, value: float, attempt: int) -> None:
+        if self._size == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+            self._attempts = np.concatenate([self._attempts, np.empty_like(self._attempts)])
+            self._kept = np.concatenate([self._kept, np.empty_like(self._kept)])
+        self._rows[self._size] = step, epoch, time_s, value
+        self._attempts[self._size] = attempt
+        self._kept[self._size] = True
+        self._size += 1
+
+    def abandon_after(self, step: int) -> None:
+        self._kept[: self._size] &= self._rows[: self._size, 0] <= step
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        return self._rows[: self._size, 0].astype(np.int64)
+
+    @property
+    def epochs(self) -> NDArray[np.float64]:
+        return self._rows[: self._size, 1]
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        return self._rows[: self._size, 2]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        return self._rows[: self._size, 3]
+
+    @property
+    def attempts(self) -> NDArray[np.int64]:
+        return self._attempts[: self._size]
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        return self._kept[: self._size]
+
+    def mean_after(self, step: int) -> float:
+        """Mean of the kept values after a step."""
+        return float(self.values[self.kept & (self._rows[: self._size, 0] > step)].mean())
+
+    @property
+    def last(self) -> float:
+        """The newest value that no resume has abandoned; NaN if there is none."""
+        kept = np.flatnonzero(self.kept)
+        return float(self.values[kept[-1]]) if len(kept) else float("nan")
+
+
+@dataclass
+class AttemptInfo:
+    """One stretch of a run between a start and an end."""
+
+    number: int
+    resumed_from_step: int
+    time: float  # unix seconds of its start
+    earlier_s: float  # training seconds of the attempts before, as far as they were kept
+    elapsed_s: float = 0.0
+    stepped: bool = False
+    finished: Finished | None = None
+
+
+@dataclass
+class RunState:
+    """Everything the events of one run have said so far."""
+
+    attempts: list[AttemptInfo] = field(default_factory=list)
+    step: int = 0
+    epoch: float = 0.0
+    total_steps: int = 0
+    steps_per_epoch: int = 0
+    epochs: int = 0
+    log_every: int = 1
+    pictures: int = 0
+    device: str = ""
+    device_reason: str = ""
+    precision: str = ""
+    threads: int = 0
+    phase: tuple[str, str] = ("", "")
+    curves: dict[str, Curve] = field(default_factory=dict)
+    artifacts: list[Artifact] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    log: list[LogLine] = field(default_factory=list)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    changes: list[events.Changed] = field(default_factory=list)
+    teacher: events.TeacherPinned | None = None
+    not_finite: events.LossNotFinite | None = None
+    leaving: Literal["", "stop", "pause"] = ""  # acknowledged in this attempt and not yet done
+    unreadable: int = 0
+    count: int = 0  # events folded: tells a reader whether anything is new
+
+    @property
+    def attempt(self) -> int:
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
+    def finished(self) -> Finished | None:
+        """The last word of the newest attempt; None while it is at work or if it died without one."""
+        return self.attempts[-1].finished if self.attempts else None
+
+    @property
+    def completed(self) -> bool:
+        return self.finished is not None and self.finished.reason == "completed"
+
+    @property
+    def altered(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The newest value of each metric by its plain name; where it was measured on several splits, test before val."""
+        newest: dict[str, float] = {}
+        for key in sorted(self.curves, key=lambda key: (key.endswith("@test"), key)):
+            if self.curves[key].kept.any():
+                newest[key.partition("@")[0]] = self.curves[key].last
+        return newest
+
+    def best(self, name: str, highest: bool = True) -> tuple[float, int] | None:
+        """(value, step) of the best kept point of a metric, the earliest of equals; None without one."""
+        curve = self.curves.get(name)
+        if curve is None or not curve.kept.any():
+            return None
+        places = np.flatnonzero(curve.kept)
+        values = curve.values[places]
+        place = places[int(np.argmax(values) if highest else np.argmin(values))]
+        return float(curve.values[place]), int(curve.steps[place])
+
+    def fold(self, event: AnyEvent) -> None:
+        self.count += 1
+        if self.attempts:
+            self.attempts[-1].elapsed_s = max(self.attempts[-1].elapsed_s, event.elapsed_s)
+        _FOLDS[type(event)](self, event)
+
+    def point(self, name: str, step: int, epoch: float, value: float) -> None:
+        attempt = self.attempts[-1] if self.attempts else AttemptInfo(1, 0, 0.0, 0.0)
+        curve = self.curves.setdefault(name, Curve())
+        curve.add(step, epoch, attempt.earlier_s + attempt.elapsed_s, value, attempt.number)
+
+    def say(
+        self, event: AnyEvent, text: str, level: Literal["info", "warn", "error"] = "info", step: int | None = None
+    ) -> None:
+        start = self.attempts[-1].time if self.attempts else 0.0
+        self.log.append(LogLine(start + event.elapsed_s, self.step if step is None else step, level, text))
+
+
+def _started(state: RunState, event: events.Started) -> None:
+    resumed = event.resumed_from_step
+    for curve in state.curves.values():
+        curve.abandon_after(resumed)
+    state.attempts.append(AttemptInfo(event.attempt, resumed, event.time, _trained_s(state, resumed)))
+    state.checkpoints = [point for point in state.checkpoints if point.step <= resumed]
+    state.step = resumed
+    state.epoch = resumed / state.steps_per_epoch if state.steps_per_epoch else 0.0
+    state.phase = ("", "")
+    state.leaving = ""
+    state.not_finite = None
+    origin = f"resumed at step {words.count(resumed)}" if resumed else "started"
+    state.say(event, f"attempt {event.attempt} {origin}, process {event.pid} on {event.host}", step=resumed)
+
+
+def _trained_s(state: RunState, step: int) -> float:
+    """Seconds of training behind a step, over all attempts."""
+    loss = state.curves.get("train/loss")
+    if loss is None or not loss.kept.any():
+        return 0.0
+    behind = loss.times[loss.kept & (loss.steps <= step)]
+    return float(behind.max()) if len(behind) else 0.0
+
+
+def _phase_began(state: RunState, event: events.PhaseBegan) -> None:
+    state.phase = (event.name, event.detail)
+    if event.detail:
+        state.say(event, event.detail)
+
+
+def _prepared(state: RunState, event: events.Prepared) -> None:
+    for name in event.__struct_fields__:
+        if hasattr(state, name):
+            setattr(state, name, getattr(event, name))
+    state.epoch = state.step / event.steps_per_epoch
+    state.phase = ("training", "")
+    reason = f" ({event.device_reason})" if event.device_reason else ""
+    threads = f", {words.plural(event.threads, 'thread')}" if event.device == "cpu" else ""
+    state.say(event, f"{event.device}{reason}, {event.precision}{threads}; {words.count(event.total_steps)} steps")
+
+
+def _teacher_pinned(state: RunState, event: events.TeacherPinned) -> None:
+    state.teacher = event
+    state.say(event, f"teacher is {event.run} at step {words.count(event.step)}")
+
+
+def _step_taken(state: RunState, event: events.StepTaken) -> None:
+    state.step, state.epoch = event.step, event.epoch
+    state.attempts[-1].stepped = True
+    state.phase = ("training", "")
+    for name, value in event.values.items():
+        state.point(name, event.step, event.epoch, value)
+    if state.steps_per_epoch and event.step % state.steps_per_epoch == 0 and "train/loss" in event.values:
+        loss = state.curves["train/loss"].mean_after(event.step - state.steps_per_epoch)
+        state.say(event, f"epoch {round(event.epoch)} done, train/loss {words.number(loss)}")
+
+
+def _measured(state: RunState, event: events.Measured) -> None:
+    for name, value in event.values.items():
+        plain = not event.split or _SPLIT_IN_NAME.match(name)
+        state.point(name if plain else f"{name}@{event.split}", event.step, event.epoch, value)
+    accuracy = event.values.get(f"{event.split}/accuracy")
+    if accuracy is not None:
+        state.say(event, f"{event.split}/accuracy {words.percent(accuracy)}", step=event.step)
+
+
+def _checkpoint_saved(state: RunState, event: events.CheckpointSaved) -> None:
+    state.checkpoints.append(Checkpoint(event.step, event.epoch, event.path))
+    state.say(event, f"checkpoint {event.path} saved, {words.size(event.size)}", step=event.step)
+
+
+def _artifact_saved(state: RunState, event: events.ArtifactSaved) -> None:
+    state.artifacts.append(Artifact(event.step, event.epoch, event.kind, event.path, state.attempt))
+
+
+def _acknowledged(state: RunState, event: events.CommandAcknowledged) -> None:
+    state.acknowledged[event.id] = event.outcome
+    if event.outcome == "accepted" and event.command in ("stop", "pause"):
+        state.leaving = event.command  # type: ignore[assignment]
+    detail = f": {event.detail}" if event.detail else ""
+    state.say(event, f"{event.command.replace('_', ' ')} {event.outcome}{detail}", step=event.step)
+
+
+def _changed(state: RunState, event: events.Changed) -> None:
+    state.changes.append(event)
+    state.say(event, f"{event.field} is {event.value} from step {words.count(event.step)} on", "warn", event.step)
+
+
+def _warned(state: RunState, event: events.Warned) -> None:
+    state.say(event, event.text, "warn", event.step)
+
+
+def _loss_not_finite(state: RunState, event: events.LossNotFinite) -> None:
+    state.not_finite = event
+    span = f"step {words.count(event.last_step)}"
+    if event.first_step != event.last_step:
+        span = f"steps {words.count(event.first_step)} to {words.count(event.last_step)}"
+    state.say(event, f"the loss became not finite in {span}", "error", event.last_step)
+
+
+def _finished(state: RunState, event: Finished) -> None:
+    if state.attempts:
+        state.attempts[-1].finished = event
+    state.leaving = ""
+    level: Literal["info", "error"] = "error" if event.reason == "failed" else "info"
+    state.say(event, event.reason + (f": {event.detail}" if event.detail else ""), level)
+
+
+_FOLDS: dict[type, Any] = {
+    events.Started: _started,
+    events.PhaseBegan: _phase_began,
+    events.Prepared: _prepared,
+    events.TeacherPinned: _teacher_pinned,
+    events.StepTaken: _step_taken,
+    events.Measured: _measured,
+    events.CheckpointSaved: _checkpoint_saved,
+    events.ArtifactSaved: _artifact_saved,
+    events.CommandAcknowledged: _acknowledged,
+    events.Changed: _changed,
+    events.Warned: _warned,
+    events.LossNotFinite: _loss_not_finite,
+    events.Finished: _finished,
+}
+
+
+@dataclass(frozen=True)
+class Vital:
+    """What an observer sees of the engine from outside."""
+
+    held: bool = False  # the lock is held by a living process (a zombie is dead)
+    local: bool = True  # the last engine ran on this host, so the lock can be believed
+    silent_s: float = 0.0  # how long the heartbeat counter has not moved, by the observer's own clock
+
+
+def derive(state: RunState, vital: Vital, blocked: bool = False) -> State:
+    """The state in one word. `blocked`: the teacher ended without completing, or is gone (see run.Workspace)."""
+    if vital.held if vital.local else _heard(state, vital):
+        return _alive(state, vital)
+    if not state.attempts:
+        return "blocked" if blocked else "queued"
+    if state.finished is None:
+        return "lost"
+    return "paused" if state.finished.reason == "paused" else "finished"
+
+
+def _heard(state: RunState, vital: Vital) -> bool:
+    """Another host's engine is alive only as long as its heartbeat moves before our eyes."""
+    return bool(state.attempts) and state.finished is None and vital.silent_s < SILENT_S
+
+
+def _alive(state: RunState, vital: Vital) -> State:
+    if vital.silent_s >= SILENT_S:
+        return "unresponsive"
+    if not state.attempts or state.finished is not None or not state.attempts[-1].stepped:
+        return "starting"  # a finished attempt whose lock is held again: the next one is opening
+    return "stopping" if state.leaving else "running"

@@ -1,0 +1,440 @@
+"""train(run): the one loop, to be read from top to bottom. It never asks which method it has.
+
+What a run left open is decided in decide.py, what it looks at is in data/, what it learns from in methods/, what is measured in
+probes/. Commands are read at every step's boundary and inside every long phase; whatever happens, the folder stays true.
+"""
+
+import contextlib
+import time
+import traceback
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from engine import checkpoint, commands, decide, events, processes, recipe, schedule
+from engine.checkpoint import Build
+from engine.commands import AnyCommand
+from engine.data.order import generator_seed
+from engine.data.prepared import Batches, Prepared, prepare
+from engine.desk import Desk, Leave
+from engine.fields import RecipeErrors
+from engine.meter import Meter
+from engine.methods import METHODS, Method
+from engine.probes.probed import Probed, at_the_end, during
+from engine.recipe import RunRecipe
+from engine.run import Attempt, Refused, Run
+from engine.words import count, plural
+
+EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
+TICKS = 5000  # at most so many StepTaken events a run
+
+
+class Failed(Exception):
+    """The run cannot go on; the sentence is for people."""
+
+
+def train(run: Run) -> int:
+    """Train one run to its end, or go on where it was left. Returns the exit code of CONTRACT's command line.
+
+    The process's door: the only broad `except`. Raises Refused if nothing may be done at all (another engine holds the run).
+    """
+    with Attempt(run) as attempt, Desk(attempt) as desk:
+        print(f"=== attempt {attempt.number}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}, {run.name}", flush=True)  # noqa: T201
+        newest = checkpoint.newest_valid(run)
+        attempt.open(checkpoint.read_state(newest).step if newest else 0)
+        try:
+            finished = Training(run, attempt, desk).through()
+        except (Failed, Refused, RecipeErrors) as error:
+            finished = events.Finished(reason="failed", detail=str(error))
+        except KeyboardInterrupt:
+            finished = events.Finished(reason="stopped", detail="interrupted twice, so nothing more was saved")
+        except Exception as error:
+            traceback.print_exc()
+            finished = events.Finished(reason="failed", detail=_in_words(error))
+        attempt.record(finished)
+        attempt.sync()
+    return EXIT[finished.reason]
+
+
+class Training:
+    """One attempt at one run. `through` is the loop; the methods below it are its steps, in the order they are needed."""
+
+    def __init__(self, run: Run, attempt: Attempt, desk: Desk) -> None:
+        self.run = run
+        self.attempt = attempt
+        self.desk = desk
+        self.step = 0
+        self.meter = Meter()
+        self.saved_at = -1
+        self.ready = False  # everything is built and resumed: wishes can be granted, the step can be saved
+
+    def through(self) -> events.Finished:
+        with contextlib.ExitStack() as leases:
+            try:
+                self.prepare(leases)
+                self.build()
+                self.resume()
+                if self.at_epoch_end() and not self.is_probed():  # killed between the epoch's last step and its probes
+                    self.end_epoch()
+                while self.step < self.total_steps:
+                    self.obey()
+                    self.take_step()
+                    if self.at_epoch_end():
+                        self.end_epoch()
+                return self.report()
+            except Leave as leave:
+                return self.leave(leave)
+
+    # ---- before the first step ------------------------------------------------------------------------------------------
+
+    def prepare(self, leases: contextlib.ExitStack) -> None:
+        """Recipe, device and data: the first attempt decides, later ones read."""
+        known = decide.read(self.run)
+        self.asked: RunRecipe = known.recipe if known else self.run.recipe()
+        decided = known.decided if known else decide.decide_place(self.asked)
+        slots, need = decide.slots_for(decided)
+        leases.enter_context(processes.lease(slots, need, self.run.name, self.wait_for))
+        torch.set_num_threads(decided.threads)
+        self.device = torch.device(decided.device)
+        self.begin("preparing", f"reading {recipe.to_table(self.asked)['data'].get('name', 'data')}")
+        try:
+            self.data: Prepared = prepare(self.asked, self.run.workspace / "data")
+        except ValueError as error:
+            raise Failed(str(error)) from None
+        card = msgspec.json.format(msgspec.json.encode(self.data.card()), indent=1)
+        path = self.run.folder / "data.json"
+        if path.exists() and path.read_bytes() != card:
+            raise Failed(f"the data is not what this run began with: {path} describes other pictures. Bring the old data back")
+        processes.write_aside(path, card)
+        self.known, self.decided = known, decided
+        self.obey()
+
+    def build(self) -> None:
+        """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""
+        asked = self.asked
+        options = msgspec.to_builtins(asked.model)
+        name = options.pop("name")
+        self.built_from = Build(name, self.data.classes, self.data.pictures.channels, self.data.size, options)
+        pinned = self.known.teacher if self.known else decide.pin_teacher(self.run, asked)
+        if pinned is not None:
+            decide.check_teacher(self.run, pinned)
+        try:
+            torch.manual_seed(generator_seed("initialisation", asked.seed, asked.generation))
+            student = self.built_from.network()
+        except ValueError as error:
+            raise Failed(f"model.{error}") from None
+        teacher = self.load_teacher(pinned) if pinned else None
+        method = METHODS[msgspec.to_builtins(asked.method)["name"]](asked.method, student, teacher)
+        self.method: Method = method.to(self.device).train()
+        self.batches = Batches(self.data, asked, self.device)
+        self.total_steps = asked.training.epochs * self.batches.per_epoch
+        self.log_every = max(1, self.total_steps // TICKS)
+        self.optimizer = _optimizer(asked, self.method)
+        if self.known is None:
+            self.decided = self.measure_precision()
+            found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
+            decide.write(self.run, found)
+        if pinned is not None:
+            self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
+        self.probed = Probed(self.data, self.method, self.device, self.desk.between)
+
+    def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
+        folder = self.run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}"
+        theirs = (Run(folder.parents[1]).data() or {}).get("classes")
+        if theirs != list(self.data.pictures.class_names):
+            raise Refused(
+                f"teacher: {pinned.run} knows the classes {theirs}, the data has {list(self.data.pictures.class_names)}"
+            )
+        teacher = checkpoint.read_state(folder).build.network()
+        checkpoint.load_model(folder, teacher)
+        return teacher
+
+    def measure_precision(self) -> decide.Decided:
+        """Time whole steps on a twin, so that the student that will be trained stays as it was initialised."""
+        if self.asked.compute.precision == "auto":
+            self.begin("measuring", "measuring whether bfloat16 is faster for this model")
+        before = {name: tensor.detach().clone() for name, tensor in self.method.state_dict().items()}
+
+        def one(precision: str) -> None:
+            self.obey()
+            with self.precision(precision):
+                loss, _ = self.method.loss(self.batches.at(0, 0), 0)
+            loss.backward()
+            self.method.zero_grad(set_to_none=True)
+
+        decided = decide.decide_precision(self.asked, self.decided, one)
+        self.method.load_state_dict(before)  # running statistics moved
+        return decided
+
+    def resume(self) -> None:
+        """From the checkpoint the attempt was opened at; from the initialisation if there is none."""
+        self.step = self.attempt.step
+        if self.step:
+            folder = self.run.folder / "checkpoints" / f"step-{self.step:08d}"
+            state = checkpoint.read_state(folder)
+            checkpoint.load_model(folder, self.method.student)
+            checkpoint.load_optimizer(folder, state, self.optimizer)
+            self.meter.restore(state.partial, self.device)
+            self.saved_at = self.step
+        self.changes = sorted(self.attempt.state.changes, key=lambda change: change.step)
+        for change in self.changes:
+            if change.step < self.step:
+                self.apply(change.field, change.value)
+        self.set_rates()
+        per_epoch, decided = self.batches.per_epoch, self.decided
+        self.attempt.record(
+            events.Prepared(
+                total_steps=self.total_steps,
+                steps_per_epoch=per_epoch,
+                epochs=self.asked.training.epochs,
+                log_every=self.log_every,
+                device=decided.device,
+                device_reason=decided.device_reason,
+                precision=decided.precision,
+                threads=decided.threads,
+                pictures=len(self.batches),
+            )
+        )
+        if not any(artifact.kind == "probe-pictures" for artifact in self.attempt.state.artifacts):
+            self.save_arrays("probe-pictures", self.probed.pictures())
+        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+        self.ready = True
+
+    # ---- a step ---------------------------------------------------------------------------------------------------------
+
+    def take_step(self) -> None:
+        began = time.perf_counter()
+        epoch, place = divmod(self.step, self.batches.per_epoch)
+        batch = self.batches.at(epoch, place)
+        self.waited_s += time.perf_counter() - began
+        self.set_rates()
+        torch.manual_seed(generator_seed("step", self.asked.seed, self.step))  # dropout too is a function of the step
+        with self.precision(self.decided.precision):
+            loss, values = self.method.loss(batch, self.step)
+        loss.backward()
+        self.method.before_optimizer(self.step)
+        clip = self.asked.optimizer.clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self.method.student.parameters(), clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.method.after_step(self.step)
+        self.step += 1
+        self.attempt.step = self.step
+        self.seen += len(batch.labels_B)
+        self.last_batch = batch
+        self.meter.add({**values, "grad/norm": norm})
+        if self.step % self.log_every == 0:
+            self.tick()
+
+    def set_rates(self) -> None:
+        rate = self.rate(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+            group["weight_decay"] = self.asked.optimizer.weight_decay if group["decays"] else 0.0
+
+    def rate(self, step: int) -> float:
+        return learning_rate(self.asked, self.batches.per_epoch)(step)
+
+    def tick(self) -> None:
+        """End the tick; what has arrived from the device by now is recorded."""
+        seconds = time.perf_counter() - self.tick_began
+        own = {
+            "schedule/lr": self.rate(self.step - 1),
+            "throughput/images_per_s": self.seen / seconds,
+            "throughput/data_wait": min(1.0, self.waited_s / seconds),
+            "memory/gib": _memory_gib(self.device),
+        }
+        self.meter.tick((self.step, own))
+        self.record_ticks(self.meter.ready())
+        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+
+    def record_ticks(self, ticks: Iterator[tuple[tuple[int, dict[str, float]], dict[str, float]]]) -> None:
+        for (step, own), means in ticks:
+            self.check_finite(step, means)
+            self.attempt.record(events.StepTaken(step=step, epoch=self.epoch_at(step), values={**means, **own}))
+
+    def check_finite(self, step: int, means: dict[str, float]) -> None:
+        """A loss or gradient that is not finite ends the run before anything is saved over the last good checkpoint."""
+        if all(np.isfinite(value) for value in means.values()):
+            return
+        index = self.last_batch.index_B.cpu().numpy()
+        batch = {"pictures": self.last_batch.pictures_BCHW.float().cpu().numpy(), "index": index}
+        path = self.save_arrays("nonfinite", {**batch, "labels": self.last_batch.labels_B.cpu().numpy()})
+        first = max(1, step - self.log_every + 1)
+        self.attempt.record(events.LossNotFinite(first_step=first, last_step=self.step, pictures=index.tolist(), path=path))
+        kept = f"the newest checkpoint is step {count(self.saved_at)}" if self.saved_at > 0 else "no checkpoint was saved yet"
+        raise Failed(f"the loss or its gradient became not finite at step {count(self.step)}; {kept}")
+
+    # ---- the end of an epoch --------------------------------------------------------------------------------------------
+
+    def at_epoch_end(self) -> bool:
+        return self.step > 0 and self.step % self.batches.per_epoch == 0
+
+    def is_probed(self) -> bool:
+        curve = self.attempt.state.curves.get("val/accuracy")
+        return curve is not None and bool((curve.steps[curve.kept] == self.step).any())
+
+    def end_epoch(self) -> None:
+        epoch, last = self.step // self.batches.per_epoch, self.step == self.total_steps
+        if last or self.desk.leave_after_epoch or epoch % self.asked.keep.every_epochs == 0:
+            self.save()
+        self.record_ticks(self.meter.flush())
+        if last or epoch % self.asked.probes.every_epochs == 0:
+            self.probe()
+        if last or epoch % self.asked.probes.attention_every_epochs == 0 or epoch == 1:
+            self.save_maps()
+        self.prune()
+        if self.desk.leave_after_epoch and not last:
+            raise Leave("stopped", f"after epoch {epoch}")
+        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+
+    def probe(self) -> None:
+        for split, values in during(self.probed):
+            self.measured(split, values)
+
+    def save_maps(self) -> None:
+        found = self.probed.maps()
+        if found is not None:
+            self.save_arrays(*found)
+
+    def save(self) -> None:
+        """A full checkpoint of this step, after everything up to it has proved finite."""
+        self.record_ticks(self.meter.flush())
+        partial = self.meter.partial()
+        self.check_finite(self.step, partial)
+        state = checkpoint.State(self.step, self.epoch_at(self.step), self.attempt.number, self.built_from, {}, partial=partial)
+        folder = checkpoint.save(self.run, state, self.method.student, self.optimizer)
+        if self.saved_at != self.step:
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            path = f"checkpoints/{folder.name}"
+            self.attempt.record(events.CheckpointSaved(step=self.step, epoch=self.epoch_at(self.step), path=path, size=size))
+        self.attempt.sync()
+        self.saved_at = self.step
+
+    def prune(self) -> None:
+        best = self.attempt.state.best("val/accuracy")
+        keep = self.asked.keep
+        checkpoint.prune(
+            self.run, keep.full, keep.snapshots, best[1] if best else None, checkpoint.teachers_of_others(self.run)
+        )
+
+    # ---- after the last step --------------------------------------------------------------------------------------------
+
+    def report(self) -> events.Finished:
+        """Measure on test, keep the predictions, say how it went."""
+        self.begin("evaluating", "final evaluation on the test pictures")
+        self.record_ticks(self.meter.flush())
+        for split, values, arrays in at_the_end(self.probed):
+            if values:
+                self.measured(split, values)
+            self.save_arrays(f"predictions-{split}", arrays)
+        return events.Finished(reason="completed", detail=f"{plural(self.asked.training.epochs, 'epoch')}")
+
+    # ---- what is asked meanwhile ----------------------------------------------------------------------------------------
+
+    def obey(self) -> None:
+        """At a step's boundary: leave if asked, then do what was asked for here."""
+        self.desk.between()
+        if not self.ready:
+            return
+        for change in self.changes:
+            if change.step == self.step:
+                self.apply(change.field, change.value)
+        while self.desk.wishes:
+            self.grant(self.desk.wishes.pop(0))
+
+    def leave(self, leave: Leave) -> events.Finished:
+        """Save this very step, then say goodbye."""
+        if self.ready and self.step and self.step != self.saved_at:
+            self.save()
+        where = f"step {count(self.step)} is saved" if self.step else "before the first step"
+        return events.Finished(reason=leave.reason, detail=f"{leave.detail}; {where}" if leave.detail else where)
+
+    def grant(self, wish: AnyCommand) -> None:
+        if isinstance(wish, commands.SaveNow) and self.step:
+            self.save()
+        elif isinstance(wish, commands.ProbeNow):
+            self.probe()
+            self.save_maps()
+        elif isinstance(wish, commands.Change):
+            self.attempt.record(events.Changed(step=self.step, field=wish.field, value=wish.value))
+            self.apply(wish.field, wish.value)
+
+    def apply(self, field: str, value: float | int | bool | str) -> None:
+        self.asked = changed(self.asked, field, value)
+
+    # ---- small things ---------------------------------------------------------------------------------------------------
+
+    def begin(self, phase: str, detail: str) -> None:
+        self.attempt.record(events.PhaseBegan(name=phase, detail=detail))
+        self.obey()
+
+    def wait_for(self, holders: list[str]) -> None:
+        detail = f"waiting for {', '.join(holders)}"
+        if self.attempt.state.phase != ("waiting", detail):
+            self.attempt.record(events.PhaseBegan(name="waiting", detail=detail))
+        self.obey()
+
+    def measured(self, split: str, values: dict[str, float]) -> None:
+        self.attempt.record(events.Measured(step=self.step, epoch=self.epoch_at(self.step), split=split, values=values))
+
+    def save_arrays(self, kind: str, arrays: dict[str, Any]) -> str:
+        content = BytesIO()
+        np.savez(content, **arrays)
+        return self.attempt.save_artifact(kind, content.getvalue(), self.step, self.epoch_at(self.step))
+
+    def epoch_at(self, step: int) -> float:
+        return round(step / self.batches.per_epoch, 6)
+
+    def precision(self, name: str) -> Any:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
+
+
+def changed(asked: RunRecipe, field: str, value: float | int | bool | str) -> RunRecipe:
+    """The recipe with one field different. Raises RecipeErrors."""
+    table = recipe.to_table(asked)
+    *path, last = field.split(".")
+    place = table
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return recipe.parse(RunRecipe, table)  # type: ignore[no-any-return]
+
+
+def learning_rate(asked: RunRecipe, per_epoch: int) -> schedule.Schedule:
+    """The recipe's schedule as a function of the step; epochs become steps here and nowhere else."""
+    shape, peak = asked.schedule, asked.optimizer.lr
+    warmup, total = round(shape.warmup_epochs * per_epoch), asked.training.epochs * per_epoch
+    if isinstance(shape, recipe.Cosine):
+        return schedule.cosine(peak, peak * shape.final, total, warmup)
+    if isinstance(shape, recipe.Step):
+        return schedule.step(peak, [epoch * per_epoch for epoch in shape.milestones], shape.factor, warmup)
+    return schedule.constant(peak, warmup)
+
+
+def _optimizer(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
+    wanted = asked.optimizer
+    groups = method.parameter_groups(wanted.weight_decay)
+    if isinstance(wanted, recipe.Sgd):
+        return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum, nesterov=wanted.momentum > 0)
+    return torch.optim.AdamW(groups, lr=wanted.lr)
+
+
+def _memory_gib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return processes.resident_bytes() / 2**30
+
+
+def _in_words(error: Exception) -> str:
+    """A cause a person can act on, where we know one; the traceback is in engine.log."""
+    if isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "not enough memory" in str(error)):
+        return "out of memory; a smaller training.batch or a smaller model needs less"
+    if isinstance(error, OSError) and error.errno == 28:
+        return f"no space left on the disk at {error.filename or 'the workspace'}; free some and resume"
+    first = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {first[0] if first else 'no message'} (the traceback is in engine.log)"

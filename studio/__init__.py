@@ -1,0 +1,1 @@
+"""Shows and asks. Opens without importing torch."""

@@ -1,0 +1,115 @@
+"""Whole runs: small enough for two cores, real enough to hold promises. Nothing here touches a person's own workspace."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import processes, recipe
+from engine.recipe import RecipeFile
+from engine.run import Run, Workspace
+
+TOY = """
+version = 1
+lineage = "toy"
+generations = 1
+seeds = [0]
+[method]
+name = "ban"
+[model]
+name = "small_cnn"
+width = 8
+[data]
+name = "digits"
+train_size = 96
+label_noise = 0.25
+[optimizer]
+name = "sgd"
+lr = 0.05
+[augment]
+shift = 1
+[training]
+epochs = 3
+batch = 32
+[compute]
+device = "cpu"
+precision = "float32"
+threads = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leases are host-wide; a test's are its own."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session")
+def decoded_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a workspace in which the digits are decoded already."""
+    from engine.data import DATASETS
+
+    folder = tmp_path_factory.mktemp("decoded") / "data"
+    DATASETS["digits"](folder)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, decoded_digits: Path) -> Workspace:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "data").symlink_to(decoded_digits, target_is_directory=True)
+    return Workspace(folder)
+
+
+def toy(*changes: str) -> RecipeFile:
+    return recipe.read_text(TOY, changes)
+
+
+def toy_file(folder: Path, *changes: str) -> Path:
+    path = folder / "toy.toml"
+    path.write_text(toy(*changes).text(), encoding="utf-8")
+    return path
+
+
+def filial(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """The command line as a person has it: its exit code and what it said."""
+    command = processes.python("engine", *map(str, arguments))
+    environment = {**processes.environment(), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def engine(run: Run) -> "subprocess.Popen[bytes]":
+    """One run's engine as a process of its own, in a group of its own."""
+    command = processes.python("engine", "train", "--run", str(run.folder))
+    return subprocess.Popen(command, env=processes.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+
+def weights(run: Run, step: int) -> dict[str, bytes]:
+    """The exact bytes of a checkpoint's tensors."""
+    from safetensors.numpy import load_file
+
+    folder = run.folder / "checkpoints" / f"step-{step:08d}"
+    files = ("model.safetensors", "optimizer.safetensors")
+    return {f"{file}/{name}": array.tobytes() for file in files for name, array in load_file(folder / file).items()}
+
+
+def until(what: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Wait for something to become true; fails when the process ends first or two minutes pass."""
+    import time
+
+    deadline = time.monotonic() + 120
+    while not what():
+        assert process is None or process.poll() is None, "the engine ended first"
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.01)
+
+
