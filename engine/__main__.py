@@ -237,7 +237,7 @@ def _check_timm(asked: object) -> None:
         try:
             check_name(model.variant)
         except ValueError as error:
-            raise RecipeErrors([RecipeError("model.variant", str(error))]) from None
+            raise RecipeErrors([RecipeError("model.variant", str(error).removeprefix("variant: "))]) from None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from msgspec import inspect as shape
 
 Source = Literal["paper", "preset", "data", "measured", "user"]
 TAG = "name"  # the key that chooses among several structs: method.name, model.name
+LARGEST = 2**63 - 1  # whole numbers of TOML and of the arrays they end in
 
 
 class RecipeError(ValueError):
@@ -61,11 +62,12 @@ class Field(Struct, frozen=True):
             return "one of " + ", ".join(self.choices)
         if self.low is None and self.high is None:
             return {"switch": "true or false", "text": "text"}.get(self.kind, "any " + self.kind.rstrip("s"))
+        low, high = _plainly(self.low), _plainly(self.high)
         if self.high is None:
-            return f"{'above' if self.low_open else 'at least'} {self.low:g}"
+            return f"{'above' if self.low_open else 'at least'} {low}"
         if self.low is None:
-            return f"{'below' if self.high_open else 'at most'} {self.high:g}"
-        return f"{'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+            return f"{'below' if self.high_open else 'at most'} {high}"
+        return f"{'(' if self.low_open else '['}{low}, {high}{')' if self.high_open else ']'}"
 
 
 def knob(
@@ -92,7 +94,7 @@ def fields_of(struct: type[Struct], path: str = "") -> Iterator[Field]:
         here = f"{path}.{spec.encode_name}" if path else spec.encode_name
         kinds = _tables(spec.type)
         if kinds:
-            if len(kinds) > 1:
+            if kinds[0].__struct_config__.tag is not None:
                 yield _tag_field(here, kinds, spec.default)
             for kind in kinds:
                 yield from fields_of(kind, here)
@@ -135,8 +137,10 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _unknown(what: str, name: str, known: Any) -> str:
-    return f"unknown {what} {name!r}; known, the nearest first: {', '.join(nearest(name, list(known)))}"
+def _unknown(what: str, name: Any, known: Any) -> str:
+    names = ", ".join(nearest(str(name), list(known)))
+    there = f"known, the nearest first: {names}" if names else f"there is no {what} to set here"
+    return f"unknown {what} {_show(name)}; {there}"
 
 
 def _tables(kind: Any) -> tuple[type[Struct], ...]:
@@ -160,14 +164,14 @@ def _tag_field(path: str, kinds: tuple[type[Struct], ...], default: Any) -> Fiel
 
 
 def _choose(kinds: Any, given: Any, default: Any, path: str, errors: list[RecipeError]) -> type[Struct] | None:
-    if len(kinds) == 1:
+    if kinds[0].__struct_config__.tag is None:
         return kinds[0]  # type: ignore[no-any-return]
     by_name = {tag_of(kind): kind for kind in kinds}
     fallback = tag_of(type(default)) if isinstance(default, Struct) else next(iter(by_name))
     name = given.get(TAG, fallback) if isinstance(given, Mapping) else fallback
-    if name in by_name:
+    if isinstance(name, str) and name in by_name:
         return by_name[name]  # type: ignore[no-any-return]
-    errors.append(RecipeError(_join(path, TAG), _unknown(path.rsplit(".", 1)[-1], str(name), by_name)))
+    errors.append(RecipeError(_join(path, TAG), _unknown(path.rsplit(".", 1)[-1], name, by_name)))
     return None
 
 
@@ -205,21 +209,27 @@ def _kind(info: Any) -> tuple[Any, tuple[str, ...]]:
         return "choice", tuple(str(value) for value in info.values)
     if isinstance(info, shape.VarTupleType):
         return "integers", ()
-    kinds: dict[Any, str] = {shape.IntType: "integer", shape.FloatType: "number", shape.BoolType: "switch", shape.StrType: "text"}
+    kinds: dict[Any, str] = {
+        shape.IntType: "integer",
+        shape.FloatType: "number",
+        shape.BoolType: "switch",
+        shape.StrType: "text",
+    }
     return kinds[type(info)], ()
 
 
 def _value(field: Field, kind: Any, given: Any, errors: list[RecipeError]) -> Any:
     plain = given.unwrap() if hasattr(given, "unwrap") else given
     if field.kind == "choice" and plain not in field.choices:
-        errors.append(RecipeError(field.path, _unknown("choice", str(plain), field.choices)))
+        errors.append(RecipeError(field.path, _unknown("choice", plain, field.choices)))
         return None
     try:
         value = msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError:
-        wanted = {"integer": "a whole number", "switch": "true or false", "integers": "a list of whole numbers"}
-        article = wanted.get(field.kind, f"a {field.kind}")
-        errors.append(RecipeError(field.path, f"{_show(plain)} is not {article}; write {_say(field)}"))
+        wanted = {"integer": "a whole number", "number": "a number", "switch": "true or false", "text": "text"}
+        is_not = wanted.get(field.kind, "a list of whole numbers")
+        remedy = f'"{_show(plain)}", in quotes' if field.kind == "text" else _say(field)
+        errors.append(RecipeError(field.path, f"{_show(plain)} is not {is_not}; write {remedy}"))
         return None
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float | int) and not isinstance(number, bool) and _outside(field, number):
@@ -229,18 +239,26 @@ def _value(field: Field, kind: Any, given: Any, errors: list[RecipeError]) -> An
 
 
 def _show(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _plainly(number: float | None) -> str:
+    return "" if number is None else f"{number:.0f}" if number == round(number) else f"{number:g}"
 
 
 def _say(field: Field) -> str:
+    """What may be written, to follow "write"."""
     unit = f" {field.unit}" if field.unit else ""
-    if field.low is not None and field.high is not None:
-        return f"a value in {field.range}{unit}"
-    return field.range + unit
+    bounded = field.low is not None and field.high is not None
+    if field.kind == "integers":
+        unbounded = field.low is None and field.high is None
+        return "a list such as [0, 1]" + ("" if unbounded else f", each {'in ' if bounded else ''}{field.range}{unit}")
+    return (f"a value in {field.range}" if bounded else field.range) + unit
 
 
 def _outside(field: Field, number: float) -> bool:
-    if not math.isfinite(number):
+    if abs(number) > LARGEST if isinstance(number, int) else not math.isfinite(number):
         return True
     too_low = field.low is not None and (number < field.low or (field.low_open and number == field.low))
     too_high = field.high is not None and (number > field.high or (field.high_open and number == field.high))

@@ -6,6 +6,7 @@ a method's own fields are in recipes/. Nothing here trains: train.py turns a Run
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import tomlkit
 from msgspec import Struct
-from tomlkit.exceptions import ParseError, TOMLKitError
+from tomlkit.exceptions import TOMLKitError
 
 from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest
 from engine.recipes import Method, Supervised
@@ -200,7 +201,7 @@ class RecipeFile:
         for seed in self.recipe.seeds:
             for generation in range(self.recipe.generations + 1):
                 text = self._run_text(seed, generation)
-                yield parse(RunRecipe, tomlkit.parse(text).unwrap()), text
+                yield parse(RunRecipe, plain_table(text)), text
 
     def _run_text(self, seed: int, generation: int) -> str:
         document = tomlkit.parse(self.text())
@@ -227,7 +228,7 @@ def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
     shipped_name = str(path).removesuffix(".toml")
     if source.is_file():
         try:
-            text = source.read_text(encoding="utf-8")
+            text = source.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeErrors([RecipeError("", f"cannot be read as UTF-8 text ({error})")], str(path)) from None
     elif shipped_name in shipped():
@@ -241,13 +242,27 @@ def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
 
 def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFile:
     """A recipe from TOML text. Raises RecipeErrors that name every refused field."""
-    try:
-        document = tomlkit.parse(text)
-    except ParseError as error:
-        raise RecipeErrors([RecipeError(f"line {error.line}", f"is not TOML: {error}")], source) from None
+    plain_table(text, source)
+    document = tomlkit.parse(text)
     for change in sets:
         apply_set(document, change)
     return RecipeFile(document, source)
+
+
+def plain_table(text: str, source: str = "") -> dict[str, Any]:
+    """What TOML text says, without its comments. Raises RecipeErrors with the line where it is not TOML.
+
+    The standard library's parser is eight times as fast as tomlkit, names the line of a key that is written twice, and is
+    what other programs will read the file with.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem, _, place = str(error).partition(" (at ")
+        problem = re.sub(r"\('(.+?)',?\)", lambda keys: keys[1].replace("', '", "."), problem)  # a tuple of keys
+        found = re.match(r"line (\d+)", place)
+        line = int(found[1]) if found else len(text.rstrip().splitlines())
+        raise RecipeErrors([RecipeError(f"line {line}", f"is not TOML: {problem}")], source) from None
 
 
 def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
@@ -281,6 +296,17 @@ def parse(struct: type, table: Mapping[str, Any], source: str = "") -> Any:
     if errors:
         raise RecipeErrors(errors, source)
     return recipe
+
+
+def changed(recipe: Experiment, field: str, value: Any) -> Any:
+    """The recipe with one field different. Raises RecipeErrors if it does not take that value."""
+    table = to_table(recipe)
+    *path, last = field.split(".")
+    place = table
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return parse(type(recipe), table)
 
 
 def to_table(recipe: Experiment) -> dict[str, Any]:
@@ -333,9 +359,8 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
         yield RecipeError("model.depth", f"{recipe.model.depth} is not 6n+2; write {lower} or {lower + 6}")
     if isinstance(recipe.model, Vit) and recipe.model.width % recipe.model.heads:
         problem = f"{recipe.model.width} is not a multiple of model.heads = {recipe.model.heads}"
-        yield RecipeError(
-            "model.width", problem + f"; write {recipe.model.heads * round(recipe.model.width / recipe.model.heads)}"
-        )
+        nearest_width = recipe.model.heads * max(1, round(recipe.model.width / recipe.model.heads))
+        yield RecipeError("model.width", f"{problem}; write {nearest_width}")
     if recipe.data.test_share + recipe.data.val_share >= 1:
         problem = f"{recipe.data.val_share:g} and data.test_share = {recipe.data.test_share:g} leave nothing to train on"
         yield RecipeError("data.val_share", problem + "; their sum must be below 1")

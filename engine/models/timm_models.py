@@ -16,12 +16,7 @@ def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> n
     Raises ValueError for a name that timm.list_models() does not have, the nearest names first, and for a network that
     cannot read pictures of that size or number of channels.
     """
-    from timm import list_models
-
-    names = list_models()
-    if variant not in names:
-        near = difflib.get_close_matches(variant, names, n=6, cutoff=0.0)
-        raise ValueError(f"variant: timm has no model {variant!r}; the nearest names are {', '.join(near)}")
+    check_name(variant)
     try:
         body = _create(variant, classes, channels, size)
         layout = _layout(body, channels, size)
@@ -30,6 +25,16 @@ def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> n
         raise ValueError(f"variant: {variant} does not read pictures of {channels} x {size} x {size}: {reason}") from error
     kinds = {"maps": TimmCnn, "attention": TimmVit, "vector": TimmModel}
     return kinds[layout](body)
+
+
+def check_name(variant: str) -> None:
+    """Raises ValueError for a name that timm.list_models() does not have, the nearest names first."""
+    from timm import list_models
+
+    names = list_models()
+    if variant not in names:
+        near = difflib.get_close_matches(variant, names, n=6, cutoff=0.0)
+        raise ValueError(f"variant: timm has no model {variant!r}; the nearest names are {', '.join(near)}")
 
 
 class TimmModel(nn.Module):

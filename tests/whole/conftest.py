@@ -111,5 +111,3 @@ def until(what: Callable[[], object], process: "subprocess.Popen[bytes] | None" 
         assert process is None or process.poll() is None, "the engine ended first"
         assert time.monotonic() < deadline, "it never became true"
         time.sleep(0.01)
-
-

@@ -215,5 +215,3 @@ def test_that_ctrl_c_is_stop_now_and_the_exit_code_is_130(workspace, tmp_path):
     assert state.finished.reason == "stopped" and run.newest_valid_step() == state.step
     refused = filial("train", recipe, "--runs", workspace.folder)
     assert refused.returncode == 2 and "toy-s0-F0 is stopped" in refused.stderr and "--resume" in refused.stderr
-
-
