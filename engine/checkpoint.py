@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from engine import models, processes
 from engine.run import Refused, Run, checkpoint_step
 
-FULL = ("model.safetensors", "optimizer.safetensors")
+WEIGHTS = ("model.safetensors",)
+FULL = (*WEIGHTS, "optimizer.safetensors")
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -50,10 +51,12 @@ class State(msgspec.Struct, frozen=True):
 
 
 def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
-    """Write checkpoints/step-XXXXXXXX. Returns its folder; one that exists already is left as it is."""
+    """Write checkpoints/step-XXXXXXXX. Returns its folder; one that exists already is left as it is unless it is damaged."""
     folder = run.folder / "checkpoints" / f"step-{state.step:08d}"
-    if folder.exists():
+    if is_valid(folder):
         return folder
+    if folder.exists():  # the damage an earlier attempt left, which was resumed from before it
+        _remove(folder)
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
@@ -80,10 +83,11 @@ def newest_valid(run: Run) -> Path | None:
 
 
 def is_valid(folder: Path) -> bool:
-    """Whether the tensors on disk are those that were written."""
+    """Whether the tensors on disk are those that were written. Weights alone are valid too."""
     try:
-        state = read_state(folder)
-        return all(file_sha256(folder / name) == digest for name, digest in state.sha256.items() if (folder / name).exists())
+        sums = read_state(folder).sha256
+        there = {name for name in sums if name in WEIGHTS or (folder / name).exists()}
+        return bool(there) and all(file_sha256(folder / name) == sums[name] for name in there)
     except (OSError, msgspec.MsgspecError):
         return False
 
@@ -112,25 +116,48 @@ def load_optimizer(folder: Path, state: State, optimizer: torch.optim.Optimizer)
 
 
 def prune(run: Run, full: int, snapshots: int, best_step: int | None, teachers: set[int]) -> None:
-    """Keep the newest `full` whole, the best and the teachers' as weights, and `snapshots` weights thinned evenly."""
-    older = run.checkpoint_folders()[:-full]
+    """Keep the newest `full` whole, the best and the teachers' as weights, and `snapshots` weights thinned evenly.
+
+    What a later attempt did not go on from does not count among the newest. What somebody has open (a window that looks, a
+    child that loads its teacher) stays until the next time.
+    """
+    folders = run.checkpoint_folders()
+    abandoned = _abandoned(folders)
+    valued = [folder for folder in folders if folder not in abandoned]
+    older = [folder for folder in folders if folder not in valued[-full:]]
     protected = {best_step} | teachers
-    thinned = _evenly([folder for folder in older if checkpoint_step(folder) not in protected], snapshots)
+    thinned = _evenly([folder for folder in valued[:-full] if checkpoint_step(folder) not in protected], snapshots)
     for folder in older:
-        if checkpoint_step(folder) in protected or folder in thinned:
-            (folder / "optimizer.safetensors").unlink(missing_ok=True)
-        else:
-            _remove(folder)
+        with contextlib.suppress(OSError):
+            if checkpoint_step(folder) in protected or folder in thinned:
+                (folder / "optimizer.safetensors").unlink(missing_ok=True)
+            else:
+                _remove(folder)
+    for leftover in (run.folder / "checkpoints").glob(".*"):  # of an engine that died while it saved or removed
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _abandoned(folders: list[Path]) -> set[Path]:
+    """Checkpoints of earlier attempts beyond where the newest began: had they been sound, it would have gone on from them."""
+    attempts: dict[Path, int] = {}
+    for folder in folders:
+        attempts[folder] = 0
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            attempts[folder] = read_state(folder).attempt
+    newest = max(attempts.values(), default=0)
+    began = min((checkpoint_step(folder) for folder in folders if attempts[folder] == newest), default=0)
+    return {folder for folder in folders if attempts[folder] < newest and checkpoint_step(folder) > began}
 
 
 def teachers_of_others(run: Run) -> set[int]:
     """Steps of this run that another run has pinned as its teacher."""
     steps: set[int] = set()
     for path in run.workspace.glob("*/effective.toml"):
-        with contextlib.suppress(OSError, ValueError):
-            pinned = (Run(path.parent).effective() or {}).get("teacher", {})
-            if pinned.get("run") == run.name:
-                steps.add(int(pinned["step"]))
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if run.name.encode() in path.read_bytes():  # most runs are nobody's child: parsing them all takes seconds
+                pinned = (Run(path.parent).effective() or {}).get("teacher", {})
+                if pinned.get("run") == run.name:
+                    steps.add(int(pinned["step"]))
     return steps
 
 

@@ -64,7 +64,7 @@ CHANGEABLE = (
 
 
 _counter = itertools.count()
-_decoder = msgspec.json.Decoder(AnyCommand)
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 
 def post(folder: Path, command: AnyCommand) -> str:
@@ -78,7 +78,10 @@ def post(folder: Path, command: AnyCommand) -> str:
 
 
 def read(folder: Path, known: set[str]) -> list[AnyCommand]:
-    """Commands not in `known`, the oldest first; their ids are added to it. An unreadable file is skipped for good."""
+    """Commands not in `known`, the oldest first; their ids are added to it. A file that says no command is skipped for good.
+
+    A file that cannot be opened just now (a virus scanner has it, the mount is away) is looked at again next time.
+    """
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
     except OSError:
@@ -88,10 +91,20 @@ def read(folder: Path, known: set[str]) -> list[AnyCommand]:
         key = name.removesuffix(".json")
         if key in known or name.startswith("."):
             continue
-        known.add(key)
         try:
-            command = _decoder.decode((folder / name).read_bytes())
-        except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
+            content = (folder / name).read_bytes()
+        except OSError:
             continue
-        fresh.append(msgspec.structs.replace(command, id=key))
+        command = _decoded(content)
+        own = command.id or key if command else key
+        if command is not None and own not in known:
+            fresh.append(msgspec.structs.replace(command, id=own))
+        known |= {key, own}
     return fresh
+
+
+def _decoded(content: bytes) -> AnyCommand | None:
+    try:
+        return _decoder.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -14,7 +14,7 @@ RECIPE = "born-again-digits"
 
 def demo(workspace: Workspace, seeds: int, headless: bool) -> int:
     """Train F0..F3 of the sample for `seeds` seeds. What is complete already is not trained again."""
-    changes = [f"seeds={list(range(seeds))}", f"compute.threads={min(2, processes.free_cores())}"]
+    changes = [f"seeds={list(range(seeds))}"]
     file = recipe.read(RECIPE, changes)
     reason = _why_no_window(headless)
     if reason:
@@ -47,12 +47,12 @@ def _headless(workspace: Workspace, file: RecipeFile) -> int:
 
 
 def _draw(workspace: Workspace) -> None:
-    """Pictures of Live and Generations, by the studio in a process of its own."""
+    """A picture of Live, by the studio in a process of its own."""
     out = workspace.folder / "pictures"
     command = processes.python("studio", "--render", str(out), str(workspace.folder))
     drawn = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
     if drawn.returncode == 0:
-        console.OUT.print(f"pictures of Live and Generations: {', '.join(str(path) for path in sorted(out.glob('*.png')))}")
+        console.OUT.print(f"pictures of the window: {', '.join(str(path) for path in sorted(out.glob('*.png')))}")
     else:
         last = (drawn.stderr.strip().splitlines() or ["no reason given"])[-1]
         console.OUT.print(f"the pictures could not be drawn: {last}")

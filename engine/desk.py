@@ -5,7 +5,7 @@ import signal
 from types import FrameType
 from typing import Any, Literal
 
-from engine import commands
+from engine import commands, recipe
 from engine.commands import AnyCommand
 from engine.run import Attempt
 
@@ -41,33 +41,46 @@ class Desk:
 
     def between(self) -> None:
         """Read what has arrived. Raises Leave for a stop or a pause; other wishes wait for the next step's boundary."""
+        leave: Leave | None = None
         for command in self._attempt.new_commands():
-            self._take(command)
-        if self._signal:
-            raise Leave("stopped", f"by {self._signal}")
+            if leave is None:
+                leave = self._take(command)
+            else:
+                self._attempt.acknowledge(command, "expired", f"the attempt is being {leave.reason}")
+        if leave is None and self._signal:
+            leave = Leave("stopped", f"by {self._signal}")
+        if leave is not None:
+            raise leave
 
-    def _take(self, command: AnyCommand) -> None:
-        refusal = _refusal(command)
+    def _take(self, command: AnyCommand) -> Leave | None:
+        refusal = self._refusal(command)
         if refusal:
             self._attempt.acknowledge(command, "refused", refusal)
-            return
+            return None
         self._attempt.acknowledge(command)
         if isinstance(command, commands.Stop) and command.when == "now":
-            raise Leave("stopped", "by hand")
+            return Leave("stopped", "by hand")
         if isinstance(command, commands.Pause):
-            raise Leave("paused", "")
+            return Leave("paused", "")
         if isinstance(command, commands.Stop):
             self.leave_after_epoch = True
         else:
             self.wishes.append(command)
+        return None
+
+    def _refusal(self, command: AnyCommand) -> str:
+        """Why a change is not made; empty if it is. What the recipe would refuse must not reach a run at work."""
+        if not isinstance(command, commands.Change):
+            return ""
+        if command.field not in commands.CHANGEABLE:
+            return f"{command.field} cannot change while a run is at work; these can: {', '.join(commands.CHANGEABLE)}"
+        try:
+            recipe.changed(self._attempt.run.recipe(), command.field, command.value)
+        except (OSError, ValueError) as error:
+            return str(error)
+        return ""
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._signal:
             raise KeyboardInterrupt
         self._signal = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-
-
-def _refusal(command: AnyCommand) -> str:
-    if isinstance(command, commands.Change) and command.field not in commands.CHANGEABLE:
-        return f"{command.field} cannot change while a run is at work; these can: {', '.join(commands.CHANGEABLE)}"
-    return ""

@@ -5,13 +5,13 @@ The structs themselves are in recipe.py and recipes/.
 """
 
 import difflib
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec import inspect as shape
 
 Source = Literal["paper", "preset", "data", "measured", "user"]
 TAG = "name"  # the key that chooses among several structs: method.name, model.name
@@ -90,16 +90,14 @@ def knob(
 
 def fields_of(struct: type[Struct], path: str = "") -> Iterator[Field]:
     """All fields of a struct, nested tables first met first; a table with several kinds (`model`) yields each kind's fields."""
-    for spec in msgspec.structs.fields(struct):
-        here = f"{path}.{spec.encode_name}" if path else spec.encode_name
-        kinds = _tables(spec.type)
-        if kinds:
-            if kinds[0].__struct_config__.tag is not None:
-                yield _tag_field(here, kinds, spec.default)
-            for kind in kinds:
-                yield from fields_of(kind, here)
-        else:
-            yield _field(here, spec)
+    for key, (spec, kinds, field) in _described(struct, path).items():
+        here = _join(path, key)
+        if field is not None:
+            yield field
+        elif kinds[0].__struct_config__.tag is not None:
+            yield _tag_field(here, kinds, spec.default)
+        for kind in kinds:
+            yield from fields_of(kind, here)
 
 
 def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError]) -> Any:
@@ -107,30 +105,44 @@ def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError]
     if not isinstance(table, Mapping):
         errors.append(RecipeError(path, f"{table!r} is not a table; write [{path}] and its fields below it"))
         return None
-    specs = {spec.encode_name: spec for spec in msgspec.structs.fields(struct)}
+    described = _described(struct, path)
     tag = struct.__struct_config__.tag
     for key in table:
-        if key not in specs and not (tag is not None and key == TAG):
-            errors.append(RecipeError(_join(path, str(key)), _unknown("field", str(key), specs)))
+        if key not in described and not (tag is not None and key == TAG):
+            errors.append(RecipeError(_join(path, str(key)), _unknown("field", str(key), described)))
     values: dict[str, Any] = {}
-    for key, spec in specs.items():
-        here = _join(path, key)
-        kinds = _tables(spec.type)
-        if kinds:
+    for key, (spec, kinds, field) in described.items():
+        if field is None:
             given = table.get(key, {})
-            chosen = _choose(kinds, given, spec.default, here, errors)
+            chosen = _choose(kinds, given, spec.default, _join(path, key), errors)
             if chosen is not None:
-                values[spec.name] = build(chosen, given, here, errors)
+                values[spec.name] = build(chosen, given, _join(path, key), errors)
         elif key in table:
-            values[spec.name] = _value(_field(here, spec), spec.type, table[key], errors)
+            values[spec.name] = _value(field, spec.type, table[key], errors)
         elif spec.required:
-            errors.append(RecipeError(here, f"is missing; write {key} = ... ({_field(here, spec).range})"))
+            errors.append(RecipeError(field.path, f"is missing; write {key} = ... ({field.range})"))
     return struct(**values) if not errors else None
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:
     """The known names, the most alike first."""
     return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio())
+
+
+Described = tuple[msgspec.structs.FieldInfo, tuple[type[Struct], ...], Field | None]
+
+
+@functools.cache
+def _described(struct: type[Struct], path: str) -> dict[str, Described]:
+    """Each field of a struct by its key: as msgspec knows it, and either the tables it may hold or what its value may be.
+
+    Kept, since asking the types again is most of the time a recipe takes, and a window reads hundreds.
+    """
+    described: dict[str, Described] = {}
+    for spec in msgspec.structs.fields(struct):
+        kinds = _tables(spec.type)
+        described[spec.encode_name] = (spec, kinds, None if kinds else _field(_join(path, spec.encode_name), spec))
+    return described
 
 
 def _join(path: str, key: str) -> str:
@@ -176,12 +188,12 @@ def _choose(kinds: Any, given: Any, default: Any, path: str, errors: list[Recipe
 
 
 def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
-    kind, choices = _kind(shape.type_info(spec.type))
+    meta = next((m for m in getattr(spec.type, "__metadata__", ()) if isinstance(m, Meta)), None)
+    assert meta is not None, f"{path} has no knob: every field of a recipe explains itself"
+    kind, choices = _kind(spec.type)
     default = None if spec.required else spec.default
     if default is msgspec.NODEFAULT and spec.default_factory is not msgspec.NODEFAULT:
         default = spec.default_factory()
-    meta = next((m for m in getattr(spec.type, "__metadata__", ()) if isinstance(m, Meta)), None)
-    assert meta is not None, f"{path} has no knob: every field of a recipe explains itself"
     extra = meta.extra or {}
     low, high = extra["ge"], extra["le"]
     return Field(
@@ -202,20 +214,13 @@ def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
     )
 
 
-def _kind(info: Any) -> tuple[Any, tuple[str, ...]]:
-    while isinstance(info, shape.Metadata):
-        info = info.type
-    if isinstance(info, shape.LiteralType):
-        return "choice", tuple(str(value) for value in info.values)
-    if isinstance(info, shape.VarTupleType):
-        return "integers", ()
-    kinds: dict[Any, str] = {
-        shape.IntType: "integer",
-        shape.FloatType: "number",
-        shape.BoolType: "switch",
-        shape.StrType: "text",
-    }
-    return kinds[type(info)], ()
+def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
+    """What a value is, and what there is to choose from, in the order in which it is written."""
+    plain = get_args(annotation)[0]  # an Annotated with its knob: _field has seen to it
+    if get_origin(plain) is Literal:
+        return "choice", tuple(str(value) for value in get_args(plain))
+    kinds = {int: "integer", float: "number", bool: "switch", str: "text", tuple[int, ...]: "integers"}
+    return kinds[plain], ()
 
 
 def _value(field: Field, kind: Any, given: Any, errors: list[RecipeError]) -> Any:

@@ -30,7 +30,7 @@ class Identity(Struct, frozen=True):
     """A process, told apart from a later one that was given the same number."""
 
     pid: int
-    started: float  # unix seconds
+    started: float  # seconds by a clock of `boot` that nobody sets
     boot: str
     host: str
 
@@ -52,16 +52,14 @@ def boot_id() -> str:
 
 
 def me() -> Identity:
-    return Identity(os.getpid(), psutil.Process().create_time(), boot_id(), host())
+    return Identity(os.getpid(), _started(psutil.Process()), boot_id(), host())
 
 
 def condition(who: Identity) -> Literal["alive", "zombie", "gone"]:
     """Whether exactly this process of this machine lives. A reused number is *gone*; a zombie has ended."""
-    if who.host != host() or who.boot != boot_id():
-        return "gone"
     try:
-        process = psutil.Process(who.pid)
-        if abs(process.create_time() - who.started) > 1.5:  # clocks are corrected by parts of a second, numbers reused later
+        process = _find(who)
+        if process is None:
             return "gone"
         return "zombie" if process.status() == psutil.STATUS_ZOMBIE else "alive"
     except psutil.ZombieProcess:
@@ -71,17 +69,39 @@ def condition(who: Identity) -> Literal["alive", "zombie", "gone"]:
 
 
 def kill(who: Identity) -> bool:
-    """End a process and its children at once. False if it is not there any more; a reused number is never touched."""
-    if condition(who) != "alive":
-        return False
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(who.pid)
+    """End a process and its children at once. False if it is not there any more; a reused number is never touched.
+
+    Raises PermissionError for a process of somebody else.
+    """
+    try:
+        process = _find(who)
+        if process is None or process.status() == psutil.STATUS_ZOMBIE:
+            return False
         family = [*process.children(recursive=True), process]
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         psutil.wait_procs(family, timeout=3)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        raise PermissionError(f"process {who.pid} belongs to somebody else") from None
     return True
+
+
+def _find(who: Identity) -> psutil.Process | None:
+    """The process, unless it runs elsewhere, another boot saw it, or its number belongs to a later one by now."""
+    if who.host != host() or who.boot != boot_id():
+        return None
+    process = psutil.Process(who.pid)
+    return process if abs(_started(process) - who.started) < 1.5 else None  # the kernel rounds its own start to seconds
+
+
+def _started(process: psutil.Process) -> float:
+    """When a process began. On Linux since the boot: its unix time moves by hours when the clock is set."""
+    booted = psutil.boot_time()
+    began: float = process.create_time()
+    return began - booted if sys.platform == "linux" else began
 
 
 @contextlib.contextmanager
@@ -99,16 +119,33 @@ def hold(path: Path, timeout_s: float = 2.0) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds this lock. Never creates the file."""
+    """Whether a living process holds this lock. Never creates or writes the file, so a read-only place can be asked too."""
     if not path.exists():
         return False
+    if not WINDOWS:
+        with contextlib.suppress(OSError):  # a file system without such locks: filelock has a way of its own there
+            return _is_flocked(path)
     try:
         with hold(path, timeout_s=0):
             return False
     except Held:
         return True
-    except OSError:  # a read-only place: nobody can be told to hold it
+    except OSError:
         return False
+
+
+def _is_flocked(path: Path) -> bool:
+    """A shared lock is refused exactly while somebody holds the exclusive one; two readers are never in each other's way."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except (BlockingIOError, PermissionError):
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
@@ -161,8 +198,11 @@ def python(module: str, *arguments: str) -> list[str]:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a process we start: C numbers whatever the desktop's language, idle threads that sleep."""
+    ours = dict(os.environ)
+    if language := ours.pop("LC_ALL", ""):  # it would overrule LC_NUMERIC
+        ours |= {"LANG": language, "LC_CTYPE": language}
     fixed = {"LC_NUMERIC": "C", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **fixed, **(extra or {})}
+    return {**ours, **fixed, **(extra or {})}
 
 
 def start(command: Sequence[str], log: Path, detached: bool) -> subprocess.Popen[bytes]:
@@ -204,8 +244,19 @@ def free_cores() -> int:
 
 def lease_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / "filial-leases"
-    folder.mkdir(exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)
     return folder
+
+
+def _lock_of(slot: str) -> Path:
+    """A slot's lock file, which every user of the host may take."""
+    path = lease_folder() / f"{slot}.lock"
+    if not path.exists():
+        path.touch()
+        path.chmod(0o666)
+    return path
 
 
 @contextlib.contextmanager
@@ -213,27 +264,38 @@ def lease(slots: Sequence[str], need: int, who: str, waiting: Callable[[list[str
     """Hold `need` of the host-wide `slots` (cores, or one GPU). Waits for as long as it takes, telling `waiting` for whom.
 
     All or nothing: while too few are free none is kept, so two engines never wait for each other. `waiting` may raise.
+    Raises ValueError if there will never be enough.
     """
+    if need > len(slots):
+        raise ValueError(f"{need} of {', '.join(slots)} are asked for, which are {len(slots)}")
     while True:
         with contextlib.ExitStack() as stack:
-            mine = _take(stack, slots, need)
+            mine = _take(stack, slots, need, f"{who} (process {os.getpid()})")
             if len(mine) == need:
-                for slot in mine:
-                    (lease_folder() / f"{slot}.who").write_text(f"{who} (process {os.getpid()})")
                 yield mine
                 return
         waiting(_holders(slots))
         time.sleep(0.25)
 
 
-def _take(stack: contextlib.ExitStack, slots: Sequence[str], need: int) -> list[str]:
-    mine: list[str] = []
-    for slot in slots:
-        if len(mine) < need:
-            with contextlib.suppress(Held):
-                stack.enter_context(hold(lease_folder() / f"{slot}.lock", timeout_s=0))
-                mine.append(slot)
-    return mine
+def _take(stack: contextlib.ExitStack, slots: Sequence[str], need: int, who: str) -> list[str]:
+    """The slots taken, held until `stack` ends: as many as needed, or none.
+
+    One engine takes at a time. Two that take together could each get a part, give it back, and do the same again.
+    """
+    with contextlib.suppress(Held), hold(_lock_of("gate")), contextlib.ExitStack() as taken:
+        mine: list[str] = []
+        for slot in slots:
+            if len(mine) < need:
+                with contextlib.suppress(Held):
+                    taken.enter_context(hold(_lock_of(slot), timeout_s=0))
+                    mine.append(slot)
+        if len(mine) == need:
+            for slot in mine:
+                write_aside(lease_folder() / f"{slot}.who", who.encode())
+            stack.push(taken.pop_all())
+            return mine
+    return []
 
 
 def free_slots(slots: Sequence[str]) -> int:
@@ -246,5 +308,5 @@ def _holders(slots: Sequence[str]) -> list[str]:
     for slot in slots:
         if is_held(lease_folder() / f"{slot}.lock"):
             with contextlib.suppress(OSError):
-                names[(lease_folder() / f"{slot}.who").read_text()] = None
+                names[(lease_folder() / f"{slot}.who").read_text(encoding="utf-8")] = None
     return list(names) or ["another engine"]

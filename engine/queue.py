@@ -6,6 +6,7 @@ Here: which runs are to be worked on, starting their engines, and what an end me
 import contextlib
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
@@ -15,20 +16,22 @@ from engine.run import Observer, Refused, Run, Workspace, teacher_of
 from engine.state import RunState, State
 
 Follow = Callable[[Run, subprocess.Popen[bytes]], int]
+LISTEN_S = 2.5  # another host's engine shows itself by its counter alone, which moves at least every 2 s
 
 
 def to_do(runs: Sequence[Run], resume: bool) -> list[Run]:
     """Those of a lineage's runs that need work. Completed ones are skipped, lost ones continued; paused, stopped and failed
     ones are refused unless `resume`. Raises Refused naming every run that stands in the way."""
     observer = Observer()
+    folded = {run: run.state() for run in runs}
+    if any(observer.state_of(run, folded[run]) == "lost" and _elsewhere(run) for run in runs):
+        time.sleep(LISTEN_S)
     work, refusals = [], []
     for run in runs:
-        folded = run.state()
-        state = observer.state_of(run, folded)
-        problem = _problem(run, state, folded, resume)
+        problem = _problem(run, observer.state_of(run, folded[run]), folded[run], resume)
         if problem:
             refusals.append(problem)
-        elif not folded.completed:
+        elif not folded[run].completed:
             work.append(run)
     if refusals:
         raise Refused("\n".join(refusals))
@@ -40,10 +43,20 @@ def _problem(run: Run, state: State, folded: RunState, resume: bool) -> str:
         status = run.status()
         who = f" in process {status.pid} on {status.host}" if status else ""
         return f"{run.name} is {state}{who}; stop it first (`filial stop {run.name}`), or wait for it"
-    if folded.finished is None or folded.completed or resume:
+    if folded.completed or resume:
+        return ""
+    if state == "lost" and (other := _elsewhere(run)):
+        return f"{run.name} was at work on {other} and is not heard from here; add --resume if it has ended there"
+    if folded.finished is None:
         return ""
     word = folded.finished.reason
     return f"{run.name} is {word}; add --resume to go on from step {run.newest_valid_step()}, or give the lineage another name"
+
+
+def _elsewhere(run: Run) -> str:
+    """The host of the last engine if it is not this one."""
+    status = run.status()
+    return status.host if status and status.host != processes.host() else ""
 
 
 def rest_of_lineage(run: Run) -> list[Run]:

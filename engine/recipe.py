@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"):
     """a small convolutional network for pictures from 8 to 64 px"""
 
-    width: Annotated[int, knob("Width", "Channels of the first block; the later blocks have twice and four times as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
+    width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
 
 
 class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):

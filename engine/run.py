@@ -6,6 +6,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import threading
 import time
@@ -14,12 +15,12 @@ from typing import Any
 
 import msgspec
 import platformdirs
-import tomlkit
 from msgspec import Struct
 
 from engine import commands, events, processes, recipe
 from engine.commands import AnyCommand
 from engine.events import AnyEvent
+from engine.fields import RecipeError, RecipeErrors
 from engine.recipe import RecipeFile, RunRecipe
 from engine.state import RunState, State, Vital, derive
 
@@ -84,13 +85,13 @@ class Run:
 
     def recipe(self) -> RunRecipe:
         """What was asked. Raises RecipeErrors for a damaged file, OSError without one."""
-        text = (self.folder / "recipe.toml").read_text(encoding="utf-8")
-        return recipe.parse(RunRecipe, tomlkit.parse(text).unwrap(), str(self.folder / "recipe.toml"))  # type: ignore[no-any-return]
+        path = self.folder / "recipe.toml"
+        return recipe.parse(RunRecipe, _toml(path), str(path))  # type: ignore[no-any-return]
 
     def effective(self) -> dict[str, Any] | None:
-        """Every value in force, or None before the first attempt got that far."""
+        """Every value in force, or None before the first attempt got that far. Raises RecipeErrors for a damaged file."""
         path = self.folder / "effective.toml"
-        return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap() if path.exists() else None
+        return _toml(path) if path.exists() else None
 
     def data(self) -> dict[str, Any] | None:
         """data.json: classes, split hashes, statistics; None before data was prepared."""
@@ -113,25 +114,35 @@ class Run:
             pass
         return state
 
-    def held(self) -> bool:
+    def ending(self) -> RunState:
+        """Folded from the newest readable event alone: how the run ended, at the same small cost however long it was."""
+        state = RunState()
+        event = _newest_event(self.events_path)
+        if event is not None:
+            state.fold(event)
+        return state
+
+    def held(self, status: Status | None = None) -> bool:
         """Whether an engine lives: the lock is held, and not by the remains of a zombie."""
         if not processes.is_held(self.lock_path):
             return False
-        status = self.status()
+        status = status or self.status()
         return status is None or processes.condition(status.who) != "zombie"
-
-    def is_local(self) -> bool:
-        status = self.status()
-        return status is None or status.host == processes.host()
 
     def send(self, command: AnyCommand) -> str:
         """Ask something of the engine. Returns the command's id."""
         return commands.post(self.folder / "commands", command)
 
     def kill(self) -> bool:
-        """End the engine at once; the newest checkpoint stays. False if no engine of this host was there."""
+        """End the engine at once; the newest checkpoint stays. False if no engine of this host was there.
+
+        Raises Refused if it belongs to another user.
+        """
         status = self.status()
-        return status is not None and self.held() and processes.kill(status.who)
+        try:
+            return status is not None and self.held(status) and processes.kill(status.who)
+        except PermissionError as error:
+            raise Refused(f"{self.name} cannot be killed from here: {error}") from None
 
     def newest_valid_step(self) -> int:
         """The newest step with a full checkpoint on disk, 0 for none. What is in it is checked when it is loaded."""
@@ -141,11 +152,27 @@ class Run:
     def checkpoint_folders(self) -> list[Path]:
         """Finished checkpoint folders, the oldest first."""
         folder = self.folder / "checkpoints"
-        return sorted(folder.glob("step-*")) if folder.exists() else []
+        found = folder.glob("step-*") if folder.exists() else ()
+        return sorted((path for path in found if path.name.removeprefix("step-").isdecimal()), key=checkpoint_step)
 
 
 def checkpoint_step(folder: Path) -> int:
     return int(folder.name.removeprefix("step-"))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return recipe.plain_table(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise RecipeErrors([RecipeError("", f"is not UTF-8 text ({error})")], str(path)) from None
+
+
+def _newest_event(path: Path) -> AnyEvent | None:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - SLICE))
+        *lines, _ = file.read().split(b"\n")  # what comes after the last newline has not happened yet
+        return next((event for line in reversed(lines) if (event := events.from_line(line)) is not None), None)
+    return None
 
 
 class Tail:
@@ -201,8 +228,12 @@ class Workspace:
         wanted = list(file.runs())
         for one, _ in wanted:
             self._refuse_other(one)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return [self._make(one, text) for one, text in wanted]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return [self._make(one, text) for one, text in wanted]
+        except OSError as error:
+            problem = f"{self.folder} cannot be written ({error.strerror}); choose another workspace with --runs DIR"
+            raise Refused(problem) from None
 
     def _refuse_other(self, one: RunRecipe) -> None:
         run = self.run(one.run)
@@ -227,7 +258,7 @@ def _sort_key(name: str) -> tuple[str, int, int, str]:
     lineage, _, rest = name.rpartition("-s")
     seed, _, generation = rest.partition("-F")
     head = generation.split("-")[0]
-    return (lineage, int(seed), int(head), name) if seed.isdigit() and head.isdigit() else (name, 0, 0, name)
+    return (lineage, int(seed), int(head), name) if seed.isdecimal() and head.isdecimal() else (name, 0, 0, name)
 
 
 def default_workspace() -> Path:
@@ -235,47 +266,73 @@ def default_workspace() -> Path:
 
 
 class Observer:
-    """Derives the states of runs over time: remembers when each heartbeat last moved, by its own monotonic clock."""
+    """Derives the states of runs over time: remembers when each heartbeat last moved, by its own monotonic clock.
+
+    On this host silence counts only while the lock is held: an engine that has just begun is not yet to blame for the old
+    beat it finds. Another host's engine has been silent for ever until its counter moves before our eyes.
+    """
 
     def __init__(self) -> None:
-        self._beats: dict[Path, tuple[tuple[int, int], float]] = {}
+        self._beats: dict[Path, tuple[Status | None, bool, float]] = {}  # what was seen last, and since when it is so
+        self._teachers: dict[Path, tuple[int, Run | None]] = {}
 
     def vital(self, run: Run) -> Vital:
-        status = run.status()
-        beat = (status.attempt, status.beat) if status else (0, 0)
         now = time.monotonic()
-        known, since = self._beats.get(run.folder, (None, now))
-        if known != beat:
-            since = now
-        self._beats[run.folder] = (beat, since)
-        return Vital(held=run.held(), local=run.is_local(), silent_s=now - since)
+        before = self._beats.get(run.folder)
+        status = run.status() or (before[0] if before else None)  # Windows hides the file for a moment while it is replaced
+        local = status is None or status.host == processes.host()
+        held = run.held(status)
+        if before is None:
+            since = now if local else -math.inf
+        else:
+            unmoved = status == before[0] and (not local or (held and before[1]))
+            since = before[2] if unmoved else now
+        self._beats[run.folder] = (status, held, since)
+        return Vital(held=held, local=local, silent_s=now - since, attempt=status.attempt if status else 0)
 
     def state_of(self, run: Run, folded: RunState | None = None) -> State:
         """The derived state of a run; its teachers are read as far as needed to tell queued from blocked."""
         folded = run.state() if folded is None else folded
-        state = derive(folded, self.vital(run))
+        vital = self.vital(run)
+        state = derive(folded, vital)
+        if state == "lost":  # perhaps its last word was written after its events were folded, and then the lock given back
+            state = derive(run.ending(), vital)
         if state == "queued" and self._is_blocked(run):
             return "blocked"
         return state
 
     def _is_blocked(self, run: Run) -> bool:
-        teacher = teacher_of(run)
-        if teacher is None:
-            return False
-        if not (teacher.folder / "recipe.toml").exists():
-            return True
-        folded = teacher.state()
-        at_work = ("queued", "starting", "running", "stopping", "unresponsive")
-        return not folded.completed and self.state_of(teacher, folded) not in at_work
+        """Whether the nearest ancestor that is not queued ended without completing, or is gone."""
+        seen = {run}
+        while (teacher := self._teacher_of(run)) is not None:
+            if teacher in seen or not (teacher.folder / "recipe.toml").is_file():
+                return True
+            ending = teacher.ending()
+            state = derive(ending, self.vital(teacher))
+            if state != "queued":
+                return not ending.completed and state not in ("starting", "running", "stopping", "unresponsive")
+            seen.add(teacher)
+            run = teacher
+        return False
+
+    def _teacher_of(self, run: Run) -> Run | None:
+        """As teacher_of, read once for each version of the file: a window asks every second, for hundreds of runs."""
+        try:
+            version = (run.folder / "recipe.toml").stat().st_mtime_ns
+        except OSError:
+            return None
+        if self._teachers.get(run.folder, (0, None))[0] != version:
+            self._teachers[run.folder] = (version, teacher_of(run))
+        return self._teachers[run.folder][1]
 
 
 def teacher_of(run: Run) -> Run | None:
-    """The run whose predictions this one learns from."""
+    """The run whose predictions this one learns from; None also for a recipe that cannot be read."""
     try:
-        name = run.recipe().teacher
+        name = _toml(run.folder / "recipe.toml").get("teacher")
     except (OSError, ValueError):
         return None
-    return Run(run.workspace / name) if name else None
+    return Run(run.workspace / name) if name and isinstance(name, str) else None
 
 
 class Attempt:
@@ -293,23 +350,30 @@ class Attempt:
         self._known: set[str] = set()
         self._stack = contextlib.ExitStack()
         self._events = -1
+        self._torn = False
 
     def __enter__(self) -> "Attempt":
+        with contextlib.ExitStack() as stack:  # whatever goes wrong on the way in, the lock is free again
+            self._lock(stack)
+            self.state = self.run.state()
+            self.number = self.state.attempt + 1
+            for folder in ("commands", "checkpoints", "artifacts"):
+                (self.run.folder / folder).mkdir(exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+            self._events = os.open(self.run.events_path, flags, 0o666)
+            stack.callback(os.close, self._events)
+            self._end_torn_line()
+            stack.enter_context(_Heart(self))
+            self._stack = stack.pop_all()
+        return self
+
+    def _lock(self, stack: contextlib.ExitStack) -> None:
         try:
-            self._stack.enter_context(processes.hold(self.run.lock_path))
+            stack.enter_context(processes.hold(self.run.lock_path))
         except processes.Held:
             status = self.run.status()
             who = f"process {status.pid} on {status.host}" if status else "another process"
             raise Refused(f"{self.run.name} is at work in {who}; stop it first, or follow it with `filial status`") from None
-        self.state = self.run.state()
-        self.number = self.state.attempt + 1
-        for folder in ("commands", "checkpoints", "artifacts"):
-            (self.run.folder / folder).mkdir(exist_ok=True)
-        self._events = os.open(self.run.events_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        self._stack.callback(os.close, self._events)
-        self._end_torn_line()
-        self._stack.enter_context(_Heart(self))
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -324,8 +388,16 @@ class Attempt:
     def record(self, event: AnyEvent) -> None:
         """Append one event; it is folded into `state` as every reader will fold it."""
         event = msgspec.structs.replace(event, elapsed_s=round(time.monotonic() - self._start, 3))
-        os.write(self._events, events.to_line(event))
+        self._append(events.to_line(event))
         self.state.fold(event)
+
+    def _append(self, line: bytes) -> None:
+        """A full disk may take half a line; the next event then begins on a line of its own."""
+        line = b"\n" + line if self._torn else line
+        self._torn = True
+        while line:
+            line = line[os.write(self._events, line) :]
+        self._torn = False
 
     def new_commands(self) -> list[AnyCommand]:
         """Commands not seen yet and meant for this attempt; others are acknowledged as expired."""
@@ -354,9 +426,10 @@ class Attempt:
         os.fsync(self._events)
 
     def _end_torn_line(self) -> None:
-        end = os.lseek(self._events, 0, os.SEEK_END)
-        if end and os.pread(self._events, 1, end - 1) != b"\n":
-            os.write(self._events, b"\n")
+        if os.lseek(self._events, 0, os.SEEK_END):
+            os.lseek(self._events, -1, os.SEEK_END)
+            if os.read(self._events, 1) != b"\n":
+                os.write(self._events, b"\n")
 
 
 class _Heart:

@@ -192,20 +192,24 @@ class RunState:
 
     def fold(self, event: AnyEvent) -> None:
         self.count += 1
+        if not self.attempts and not isinstance(event, events.Started):
+            self.attempts.append(AttemptInfo(1, 0, 0.0, 0.0))  # its first line cannot be read; the rest is no less true
         if self.attempts:
             self.attempts[-1].elapsed_s = max(self.attempts[-1].elapsed_s, event.elapsed_s)
         _FOLDS[type(event)](self, event)
 
     def point(self, name: str, step: int, epoch: float, value: float) -> None:
-        attempt = self.attempts[-1] if self.attempts else AttemptInfo(1, 0, 0.0, 0.0)
-        curve = self.curves.setdefault(name, Curve())
+        attempt = self.attempts[-1]
+        curve = self.curves.get(name)
+        if curve is None:
+            curve = self.curves[name] = Curve()
         curve.add(step, epoch, attempt.earlier_s + attempt.elapsed_s, value, attempt.number)
 
     def say(
         self, event: AnyEvent, text: str, level: Literal["info", "warn", "error"] = "info", step: int | None = None
     ) -> None:
-        start = self.attempts[-1].time if self.attempts else 0.0
-        self.log.append(LogLine(start + event.elapsed_s, self.step if step is None else step, level, text))
+        time = self.attempts[-1].time + event.elapsed_s
+        self.log.append(LogLine(time, self.step if step is None else step, level, text))
 
 
 def _started(state: RunState, event: events.Started) -> None:
@@ -242,7 +246,7 @@ def _prepared(state: RunState, event: events.Prepared) -> None:
     for name in event.__struct_fields__:
         if hasattr(state, name):
             setattr(state, name, getattr(event, name))
-    state.epoch = state.step / event.steps_per_epoch
+    state.epoch = state.step / event.steps_per_epoch if event.steps_per_epoch else 0.0
     state.phase = ("training", "")
     reason = f" ({event.device_reason})" if event.device_reason else ""
     threads = f", {words.plural(event.threads, 'thread')}" if event.device == "cpu" else ""
@@ -309,8 +313,7 @@ def _loss_not_finite(state: RunState, event: events.LossNotFinite) -> None:
 
 
 def _finished(state: RunState, event: Finished) -> None:
-    if state.attempts:
-        state.attempts[-1].finished = event
+    state.attempts[-1].finished = event
     state.leaving = ""
     level: Literal["info", "error"] = "error" if event.reason == "failed" else "info"
     state.say(event, event.reason + (f": {event.detail}" if event.detail else ""), level)
@@ -340,11 +343,12 @@ class Vital:
     held: bool = False  # the lock is held by a living process (a zombie is dead)
     local: bool = True  # the last engine ran on this host, so the lock can be believed
     silent_s: float = 0.0  # how long the heartbeat counter has not moved, by the observer's own clock
+    attempt: int = 0  # the attempt whose heart beats
 
 
 def derive(state: RunState, vital: Vital, blocked: bool = False) -> State:
-    """The state in one word. `blocked`: the teacher ended without completing, or is gone (see run.Workspace)."""
-    if vital.held if vital.local else _heard(state, vital):
+    """The state in one word. `blocked`: the teacher ended without completing, or is gone (see run.Observer)."""
+    if vital.held and not _is_closing(state, vital) if vital.local else _heard(state, vital):
         return _alive(state, vital)
     if not state.attempts:
         return "blocked" if blocked else "queued"
@@ -355,12 +359,17 @@ def derive(state: RunState, vital: Vital, blocked: bool = False) -> State:
 
 def _heard(state: RunState, vital: Vital) -> bool:
     """Another host's engine is alive only as long as its heartbeat moves before our eyes."""
-    return bool(state.attempts) and state.finished is None and vital.silent_s < SILENT_S
+    return vital.silent_s < SILENT_S and not _is_closing(state, vital)
+
+
+def _is_closing(state: RunState, vital: Vital) -> bool:
+    """The last word is said and the lock about to be given back; a higher attempt's beat means that the next one opens."""
+    return state.finished is not None and vital.attempt <= state.attempt
 
 
 def _alive(state: RunState, vital: Vital) -> State:
     if vital.silent_s >= SILENT_S:
         return "unresponsive"
     if not state.attempts or state.finished is not None or not state.attempts[-1].stepped:
-        return "starting"  # a finished attempt whose lock is held again: the next one is opening
+        return "starting"
     return "stopping" if state.leaving else "running"

@@ -24,6 +24,7 @@ from engine.desk import Desk, Leave
 from engine.fields import RecipeErrors
 from engine.meter import Meter
 from engine.methods import METHODS, Method
+from engine.probes import attention
 from engine.probes.probed import Probed, at_the_end, during
 from engine.recipe import RunRecipe
 from engine.run import Attempt, Refused, Run
@@ -300,6 +301,7 @@ class Training:
         found = self.probed.maps()
         if found is not None:
             self.save_arrays(*found)
+            self.measured("test", dict(attention.measure(found[1])))
 
     def save(self) -> None:
         """A full checkpoint of this step, after everything up to it has proved finite."""
@@ -380,6 +382,8 @@ class Training:
         self.obey()
 
     def measured(self, split: str, values: dict[str, float]) -> None:
+        if not values:  # class evidence, for one, has no metric
+            return
         self.attempt.record(events.Measured(step=self.step, epoch=self.epoch_at(self.step), split=split, values=values))
 
     def save_arrays(self, kind: str, arrays: dict[str, Any]) -> str:

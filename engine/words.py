@@ -40,10 +40,11 @@ def rate(value: float) -> str:
     """Engineering notation as on the charts: 0.000125 -> "125e-6", 0.01 -> "0.01"."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "not finite"
-    if abs(value) >= 1e-3:
+    if abs(float(f"{value:.2e}")) >= 1e-3:  # rounded first: 0.00099996 is 0.001, not "1e+03e-6"
         return _signed(f"{value:.4g}")
-    exponent = 3 * math.floor(math.log10(abs(value)) / 3)
-    return _signed(f"{value / 10**exponent:.3g}e{exponent}")
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    exponent = 3 * (int(power) // 3)
+    return _signed(f"{float(mantissa) * 10 ** (int(power) - exponent):.3g}e{exponent}")
 
 
 def count(value: int) -> str:

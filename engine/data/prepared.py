@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data import DATASETS, Pictures, channel_statistics
-from engine.data.augment import augment, normalise
+from engine.data.augment import NUMBERS, augment, normalise
 from engine.data.batch import Batch
 from engine.data.order import epoch_order, uniforms
 from engine.data.split import Split, noisy_labels, split, split_hash
 from engine.recipe import RunRecipe
 
-DRAWS = 3  # random numbers a picture needs: two shifts and a flip
 PROBES = 12
 
 
@@ -115,7 +114,7 @@ class Batches:
         """The batch of step `place` of an epoch, both counted from 0."""
         order = epoch_order(self._seed, epoch, len(self))
         index_B = np.array_split(order, self.per_epoch)[place]
-        drawn_BU = torch.from_numpy(uniforms(self._seed, epoch, index_B, 0, DRAWS)).to(self._device, torch.float32)
+        drawn_BU = torch.from_numpy(uniforms(self._seed, epoch, index_B, 0, NUMBERS)).to(self._device, torch.float32)
         places_B = torch.from_numpy(index_B).to(self._device)
         varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
         return Batch(self._data.normalised(varied), self._labels[places_B], places_B)

@@ -1,6 +1,5 @@
 """Whole runs: small enough for two cores, real enough to hold promises. Nothing here touches a person's own workspace."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """The verbs as a person or a stranger's script has them: exit codes, what is said, JSON."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -115,7 +114,8 @@ def test_that_help_and_status_never_import_torch(workspace):
     workspace.create(toy())
     check = "import sys; sys.argv[0]='filial'\nfrom engine.__main__ import main\n"
     check += "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules and 'PySide6' not in sys.modules"
-    for arguments in (["--help"], ["status", "--runs", str(workspace.folder)], ["stop", "x", "--runs", str(workspace.folder)]):
+    there = ["--runs", str(workspace.folder)]
+    for arguments in (["--help"], ["status", *there], ["stop", "x", *there], ["compare", *there]):
         assert subprocess.run([sys.executable, "-c", check, *arguments], capture_output=True, check=False).returncode == 0
 
 
@@ -164,4 +164,3 @@ def test_that_an_unbroken_run_is_the_same_in_this_process_and_in_its_own(workspa
     assert engine(other).wait(120) == 0
     paths = [one.folder / "checkpoints" / "step-00000009" / "model.safetensors" for one in (run, other)]
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert os.path.getsize(paths[0]) > 0

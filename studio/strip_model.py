@@ -1,0 +1,84 @@
+"""What the strip says, from the runs that are followed. Pure; the widget is widgets/strip.py."""
+
+from engine import words
+from studio import phrases, session
+from studio.session import Followed, Session
+from studio.widgets.strip import StripWords
+
+
+def strip_words(following: Session, now: float) -> StripWords:
+    """What the strip says: the run at work, else the one that is about to be, else the one that changed last."""
+    if following.loading and not any(one.at_work for one in following.runs):
+        return StripWords(f"Reading {words.plural(following.loading, 'run')}")
+    at_work = [one for one in following.runs if one.at_work]
+    about_to = [one for one in following.runs if one.expected]
+    if at_work:
+        chosen = following.chosen
+        one = chosen if chosen in at_work and chosen is not None else max(at_work, key=lambda one: one.changed_at)
+        return _words_at_work(one, len(at_work), now)
+    if about_to:
+        one = about_to[0]
+        return StripWords(f"{phrases.run_short(one)}: {phrases.state_words(one, now)}", "starting", run=one.name)
+    ended = [one for one in following.runs if one.changed_at]
+    return _words_ended(max(ended, key=lambda one: one.changed_at), now) if ended else StripWords("No run at work")
+
+
+def _words_at_work(one: Followed, how_many: int, now: float) -> StripWords:
+    sentence = phrases.run_short(one)
+    if one.word != "running":
+        sentence += f": {phrases.state_words(one, now)}"
+    memory, memory_share = _memory(one)
+    return StripWords(
+        sentence=f"{how_many} runs at work; {sentence}" if how_many > 1 else sentence,
+        state=one.word,
+        run=one.name,
+        step=_step_words(one),
+        share=_share(one),
+        time=phrases.eta(one, now),
+        memory=memory,
+        memory_share=memory_share,
+        wish=one.wish,
+        can_pause=one.word in ("starting", "running") and not one.wish,
+        stops=phrases.stop_promises(one),
+    )
+
+
+def _words_ended(one: Followed, now: float) -> StripWords:
+    label = phrases.resume_label(one)
+    if not label:
+        ended = phrases.ended_at(one, now)
+        return StripWords(
+            f"No run at work; last one {ended}, {phrases.run_short(one)}" if ended else "No run at work", run=one.name
+        )
+    return StripWords(
+        sentence=f"{phrases.run_short(one)}: {phrases.state_words(one, now)}",
+        state=one.word,
+        reason=phrases.reason(one),
+        run=one.name,
+        step=_step_words(one),
+        share=_share(one),
+        resume=label,
+    )
+
+
+def _step_words(one: Followed) -> str:
+    total = one.state.total_steps
+    return f"step {words.count(phrases.steps_done(one))} of {words.count(total)}" if total else ""
+
+
+def _share(one: Followed) -> float | None:
+    return phrases.steps_done(one) / one.state.total_steps if one.state.total_steps else None
+
+
+def _memory(one: Followed) -> tuple[str, float | None]:
+    """Memory of the run's engine in words and as a share of the whole, as far as both are known."""
+    curve = one.state.curves.get("memory/gib")
+    if curve is None or not curve.kept.any():
+        return "", None
+    used = curve.last
+    if one.state.device != "cpu":
+        return f"GPU memory {used:.1f} GiB", None
+    if one.host:  # the memory of another machine is not known here
+        return f"memory {used:.1f} GiB", None
+    total = session.machine_memory()[1]
+    return f"memory {used:.1f} of {total:.0f} GiB", used / total

@@ -1,0 +1,250 @@
+"""What every network promises, and what each refuses. B images, K classes, D features."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.models import MODELS, build
+from engine.models.timm_models import TimmCnn
+from engine.models.vit import Attention, Vit, vit
+
+VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
+NETWORKS = [
+    ("small_cnn", 1, 8, {"width": 4}),
+    ("small_cnn", 3, 11, {"width": 4}),
+    ("small_cnn", 3, 32, {"width": 4}),
+    ("small_cnn", 1, 64, {"width": 4}),
+    ("resnet", 1, 8, {"depth": 8, "width": 4}),
+    ("resnet", 3, 32, {"depth": 14, "width": 4}),
+    ("vit", 1, 8, VIT),
+    ("vit", 3, 12, {**VIT, "patch": 3, "registers": 2, "drop_path": 0.2}),
+]
+
+
+def pictures(channels: int, size: int, batch: int = 3) -> Tensor:
+    return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def small_vit(**options) -> Vit:
+    torch.manual_seed(0)
+    network = vit(5, 1, 8, **{**VIT, **options})
+    assert isinstance(network, Vit)
+    return network
+
+
+@pytest.mark.parametrize(("name", "channels", "size", "options"), NETWORKS)
+def test_that_a_network_gives_logits_and_features(name: str, channels: int, size: int, options: dict) -> None:
+    network = build(name, classes=5, channels=channels, size=size, **options)
+    x_BCHW = pictures(channels, size)
+    assert network(x_BCHW).shape == (3, 5)
+    assert network.features(x_BCHW).shape == (3, network.embed_dim)
+    network(x_BCHW).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("name", "channels", "size", "options"), NETWORKS)
+def test_that_one_picture_gives_what_it_gives_in_a_batch(name: str, channels: int, size: int, options: dict) -> None:
+    network = build(name, 5, channels, size, **options).eval()
+    x_BCHW = pictures(channels, size)
+    torch.testing.assert_close(network(x_BCHW[:1]), network(x_BCHW)[:1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "channels", "size", "options"), NETWORKS)
+def test_that_initial_weights_are_a_function_of_the_seed(name: str, channels: int, size: int, options: dict) -> None:
+    def weights(seed: int) -> list[Tensor]:
+        torch.manual_seed(seed)
+        return list(build(name, 5, channels, size, **options).state_dict().values())
+
+    first, again, other = weights(7), weights(7), weights(8)
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "resnet"])
+def test_that_a_convolutional_network_is_its_head_on_its_maps(name: str) -> None:
+    network = build(name, 5, 1, 8).eval()
+    x_BCHW = pictures(1, 8)
+    maps_BDhw = network.maps(x_BCHW)
+    assert maps_BDhw.shape[:2] == (3, network.embed_dim)
+    torch.testing.assert_close(network.head(maps_BDhw), network(x_BCHW), rtol=0, atol=0)
+    torch.testing.assert_close(network.classify(network.features(x_BCHW)), network(x_BCHW), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("size", "side"), [(8, 4), (16, 4), (32, 4), (64, 8)])
+def test_that_the_small_cnn_keeps_maps_worth_looking_at(size: int, side: int) -> None:
+    assert build("small_cnn", 5, 3, size, width=4).maps(pictures(3, size)).shape == (3, 8, side, side)
+
+
+def test_that_resnet_20_has_the_size_of_the_paper() -> None:
+    count = sum(parameter.numel() for parameter in build("resnet", 10, 3, 32).parameters())
+    assert round(count / 1e6, 2) == 0.27  # He et al. 2016, table 6: 0.27 M
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in build("resnet", 10, 3, 32).modules()) == 20
+
+
+def test_that_a_residual_shortcut_without_weights_drops_pixels_and_pads_channels() -> None:
+    block = build("resnet", 5, 1, 8, depth=8, width=4).stages[1].eval()
+    nn.init.zeros_(block.second[1].weight)  # the branch is silent: what is left is the shortcut
+    x_BCHW = torch.rand(2, 4, 8, 8)
+    expected = torch.cat([torch.zeros(2, 2, 4, 4), x_BCHW[:, :, ::2, ::2], torch.zeros(2, 2, 4, 4)], dim=1)
+    torch.testing.assert_close(block(x_BCHW), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("registers", [0, 3])
+def test_that_attention_has_a_map_of_patches_for_each_head(registers: int) -> None:
+    map_BHhw = small_vit(registers=registers).attention(pictures(1, 8))
+    assert map_BHhw.shape == (3, 3, 4, 4)
+    assert (map_BHhw > 0).all()
+    assert (map_BHhw.sum(dim=(2, 3)) < 1).all()  # the rest is CLS and the registers
+
+
+@pytest.mark.parametrize("registers", [0, 2])
+def test_that_the_shown_attention_is_the_one_the_fused_path_applies(registers: int) -> None:
+    network = small_vit(registers=registers).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    x_BCHW = pictures(1, 8)
+    read_by_last: list[Tensor] = []
+    hook = network.blocks[-1].register_forward_hook(lambda _module, inputs, output: read_by_last.extend([*inputs, output]))
+    network(x_BCHW)
+    hook.remove()
+    before_BTD, after_BTD = read_by_last
+    last = network.blocks[-1]
+    full_BHTT = last.attend.weights(last.norm1(before_BTD))
+    value_BHTd = last.attend.split(last.norm1(before_BTD))[2]
+    x_BTD = before_BTD + last.attend.project((full_BHTT @ value_BHTd).transpose(1, 2).flatten(2))
+    x_BTD = x_BTD + last.mlp(last.norm2(x_BTD))
+    torch.testing.assert_close(x_BTD, after_BTD, rtol=1e-4, atol=1e-5)
+    shown_BHN = network.attention(x_BCHW).flatten(2)
+    torch.testing.assert_close(shown_BHN, full_BHTT[:, :, 0, 1 + registers :], rtol=0, atol=0)
+
+
+def test_that_a_patch_is_shown_where_it_lies() -> None:
+    """With one head, q = k = identity and no positions, CLS attends most to the patch that resembles it most."""
+    network = small_vit(heads=1, depth=1)
+    x_BCHW = torch.zeros(1, 1, 8, 8)
+    x_BCHW[0, 0, 2:4, 6:8] = 1.0  # second row of patches, last column
+    with torch.no_grad():
+        network.positions.zero_()
+        network.cls.zero_()
+        network.patches.weight.zero_()
+        network.patches.weight[0].fill_(1.0)
+        network.cls[0, 0, 0] = 1.0
+        network.blocks[0].attend.qkv.weight.copy_(10 * torch.eye(24).repeat(3, 1))
+    assert network.attention(x_BCHW).flatten().argmax() == 1 * 4 + 3
+
+
+def test_that_attention_is_plain_softmax_attention() -> None:
+    torch.manual_seed(0)
+    attend = Attention(width=12, heads=2)
+    q, k, _ = attend.split(x_BTD := torch.randn(2, 5, 12))
+    for b in range(2):
+        for head in range(2):
+            scores = torch.stack([torch.stack([q[b, head, i] @ k[b, head, j] / 6**0.5 for j in range(5)]) for i in range(5)])
+            torch.testing.assert_close(attend.weights(x_BTD)[b, head], F.softmax(scores, dim=1))
+
+
+def test_that_the_weights_of_a_vit_start_small_and_truncated() -> None:
+    network = small_vit(width=96, depth=3)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            assert (parameter == 0).all(), name
+        elif parameter.ndim > 1 and parameter.numel() > 1000:
+            assert parameter.std().item() == pytest.approx(0.02, rel=0.15), name
+            assert parameter.abs().max() < 2
+
+
+def test_that_drop_path_acts_only_while_training_and_keeps_the_mean() -> None:
+    network = small_vit(drop_path=0.5, depth=2)
+    block, x_BTD = network.blocks[-1], torch.ones(4000, 1, 1)
+    torch.manual_seed(0)
+    kept = block._kept(x_BTD)
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert kept.mean().item() == pytest.approx(1.0, abs=0.05)
+    assert network.blocks[0].drop_path == 0
+    block.eval()
+    assert torch.equal(block._kept(x_BTD), x_BTD)
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "resnet", "vit"])
+def test_that_training_draws_no_random_numbers(name: str) -> None:
+    network = build(name, 5, 1, 8, **(VIT if name == "vit" else {}))
+    before = torch.get_rng_state()
+    network(pictures(1, 8)).sum().backward()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "options", "argument"),
+    [
+        ("vit", 8, {**VIT, "patch": 3}, "patch"),
+        ("vit", 8, {**VIT, "heads": 5}, "width"),
+        ("vit", 8, {**VIT, "depth": 0}, "depth"),
+        ("vit", 8, {**VIT, "registers": -1}, "registers"),
+        ("vit", 8, {**VIT, "drop_path": 1.0}, "drop_path"),
+        ("resnet", 8, {"depth": 18}, "depth"),
+        ("resnet", 8, {"depth": 2}, "depth"),
+        ("resnet", 3, {}, "size"),
+        ("small_cnn", 7, {}, "size"),
+        ("small_cnn", 65, {}, "size"),
+        ("small_cnn", 8, {"width": 0}, "width"),
+        ("small_cnn", 8, {"patch": 2}, "patch"),
+    ],
+)
+def test_that_a_refusal_names_the_argument(name: str, size: int, options: dict, argument: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}: "):
+        build(name, 5, 1, size, **options)
+
+
+def test_that_a_refused_depth_says_which_would_do() -> None:
+    with pytest.raises(ValueError, match="18 is not 6n\\+2; 14 and 20 are"):
+        build("resnet", 5, 1, 8, depth=18)
+
+
+def test_that_an_unknown_name_lists_the_nearest_first() -> None:
+    with pytest.raises(ValueError, match="nearest names are resnet18, "):
+        build("resnet_18", 5, 3, 32)
+
+
+def test_that_a_timm_cnn_has_maps_and_features() -> None:
+    network = build("timm", 5, 1, 32, variant="test_resnet").eval()
+    x_BCHW = pictures(1, 32)
+    assert network(x_BCHW).shape == (3, 5)
+    assert network.features(x_BCHW).shape == (3, network.embed_dim)
+    torch.testing.assert_close(network.head(network.maps(x_BCHW)), network(x_BCHW))
+
+
+def test_that_a_timm_network_with_its_channels_last_gives_maps_like_the_others() -> None:
+    from timm.models import SwinTransformer
+
+    options = {"patch_size": 2, "embed_dim": 8, "depths": (1, 1), "num_heads": (1, 2), "window_size": 4}
+    network = TimmCnn(SwinTransformer(img_size=16, num_classes=5, **options)).eval()
+    x_BCHW = pictures(3, 16)
+    assert network.maps(x_BCHW).shape == (3, network.embed_dim, 4, 4)
+    torch.testing.assert_close(network.head(network.maps(x_BCHW)), network(x_BCHW))
+
+
+def test_that_a_timm_vit_shows_the_attention_it_applies() -> None:
+    torch.manual_seed(0)
+    network = build("test_vit", 5, 3, 64).eval()  # a size of our own: img_size is passed on
+    x_BCHW = pictures(3, 64)
+    map_BHhw = network.attention(x_BCHW)
+    attend, seen = network.body.blocks[-1].attn, {}
+    attend.fused_attn = False
+    hook = attend.attn_drop.register_forward_hook(lambda _module, _inputs, output: seen.update(full=output))
+    network(x_BCHW)
+    hook.remove()
+    torch.testing.assert_close(map_BHhw.flatten(2), seen["full"][:, :, 0, 1:])
+    assert map_BHhw.shape == (3, attend.num_heads, 4, 4)
+    assert network.features(x_BCHW).shape == (3, network.embed_dim)
+    assert not attend.q_norm._forward_hooks
+
+
+def test_that_a_timm_network_that_cannot_read_the_pictures_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"test_vit does not read pictures of 1 x 24 x 24: .*patch size"):
+        build("test_vit", 5, 1, 24)
+
+
+def test_that_models_are_functions_by_name() -> None:
+    assert list(MODELS) == ["small_cnn", "resnet", "vit", "timm"]

@@ -1,0 +1,670 @@
+"""The window, driven as a person drives it: what a press writes to disk, where a key leads, and that it needs no torch."""
+
+import json
+import locale
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import recorded
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMenu, QWidget
+
+from engine import events, processes
+from engine.run import Run
+from studio import __main__ as door
+from studio import main_window, preferences, theme
+from studio import session as module
+from studio.main_window import About, MainWindow, View
+from studio.preferences import Preferences
+from studio.session import Session
+from studio.strip_model import strip_words
+
+LEFT, KEYS, CTRL = Qt.MouseButton.LeftButton, Qt.Key, Qt.KeyboardModifier.ControlModifier
+REPOSITORY = Path(__file__).parents[2]
+Open = Callable[[Path], MainWindow]
+
+
+class StandIn(QWidget):
+    """A view that shows nothing: the window's own behaviour is at stake here."""
+
+    go = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+
+
+def settle(session: Session) -> None:
+    session.tick()
+    while session.loading:
+        session.tick()
+    session.tick()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where preferences are kept."""
+    monkeypatch.setattr(preferences, "folder", lambda: tmp_path / "config")
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def opened(dressed, on_screen, home: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a window with stand-ins for its views; its session looks at every tick, and ticks when it is told to."""
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    views = tuple(View(view.name, view.icon, view.title, StandIn) for view in main_window.VIEWS)
+    monkeypatch.setattr(main_window, "VIEWS", views)
+
+    def open_window(folder: Path) -> MainWindow:
+        window = MainWindow(Session(folder))
+        window.resize(1280, 720)
+        on_screen(window)
+        settle(window.session)
+        return window
+
+    return open_window
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run with twelve steps behind it, saved after ten; nobody is at work on it."""
+    first = recorded.lineage(tmp_path / "runs")[0]
+    recorded.begin(first)
+    recorded.prepare(first)
+    recorded.steps(first, 1, 12)
+    return first
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The argument lists of processes that would have been started."""
+    lists: list[list[str]] = []
+
+    class Process:
+        def poll(self) -> None:
+            return None
+
+    monkeypatch.setattr(processes, "start", lambda command, *_, **__: lists.append(command[4:]) or Process())
+    return lists
+
+
+def sent(run: Run) -> list[dict[str, object]]:
+    return [json.loads(path.read_text()) for path in sorted((run.folder / "commands").glob("*.json"))]
+
+
+def press(button: QAbstractButton) -> None:
+    assert button.isVisible() and button.isEnabled()
+    QTest.mouseClick(button, LEFT)
+
+
+def choose(menu: QMenu, text: str) -> None:
+    """Trigger an item, in a submenu too."""
+    inner = [act.menu() for act in menu.actions() if act.menu() is not None]
+    act = next(act for part in (menu, *inner) for act in part.actions() if act.text() == text)
+    assert act.isEnabled()
+    act.trigger()
+
+
+# ---- from page to page --------------------------------------------------------------------------------------------------
+
+
+def test_that_the_window_opens_on_the_first_screen(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    assert window.current == "welcome" and window.welcome.isVisible()
+    assert not any(button.isChecked() for button in window.rail.buttons.values())
+
+
+def test_that_keys_lead_to_the_views_and_back(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    for key, name in ((KEYS.Key_1, "live"), (KEYS.Key_Home, "welcome"), (KEYS.Key_1, "live")):
+        QTest.keyClick(window, key, CTRL)
+        assert window.current == name
+    assert window.rail.buttons["live"].isChecked()
+    assert window.windowTitle().startswith("Live")
+
+
+def test_that_the_rail_leads_to_the_views_and_the_mark_home(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    for name, button in window.rail.buttons.items():
+        press(button)
+        assert window.current == name and button.isChecked()
+        press(button)
+        assert button.isChecked(), "pressing the view in sight does not take its mark away"
+    press(window.rail.mark)
+    assert window.current == "welcome"
+
+
+def test_that_the_rail_names_only_the_views_there_are_and_tells_their_keys(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    texts = {button.text(): button.toolTip() for button in window.rail.buttons.values()}
+    assert texts == {"Live": "Live  Ctrl+1"}
+
+
+def test_that_a_view_can_ask_for_another(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    window.views["live"].go.emit("welcome")
+    assert window.current == "welcome"
+    window.welcome.go.emit("live")
+    assert window.current == "live"
+
+
+def test_that_a_shown_page_can_be_scrolled_by_keys_at_once(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    QTest.keyClick(window, KEYS.Key_1, CTRL)
+    assert QApplication.focusWidget() is window.pages.currentWidget()
+
+
+def test_that_every_control_has_a_name(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+    nameless = [
+        button
+        for button in window.findChildren(QAbstractButton)
+        if button.isVisible() and not (button.text() or button.accessibleName())
+    ]
+    assert nameless == []
+
+
+def test_that_tab_walks_from_the_rail_through_the_page_to_the_strip(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+    window.rail.mark.setFocus()
+    reached: list[QWidget] = []
+    for _ in range(12):
+        QTest.keyClick(QApplication.focusWidget(), KEYS.Key_Tab)
+        reached.append(QApplication.focusWidget())
+    strip = window.strip
+    wanted = [
+        window.rail.buttons["live"], window.rail.settings,
+        window.welcome.sample.button, strip.sentence, strip.pause, strip.stop.face, strip.stop.more,
+    ]  # fmt: skip
+    places = [reached.index(widget) for widget in wanted]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.5, 2.0])
+def test_that_the_window_fits_a_small_screen(opened: Open, dressed, run: Run, scale: float) -> None:
+    dressed("light", scale)
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.say("a refusal that is long enough to need more than one line in any window that people have " * 3)
+        assert window.minimumSizeHint().width() <= 1280 and window.minimumSizeHint().height() <= 720
+        assert window.grab().toImage().size().width() == 1280
+        buttons = (window.strip.pause, window.strip.stop.face, window.strip.stop.more)
+        assert all(button.visibleRegion().boundingRect().size() == button.size() for button in buttons)
+
+
+# ---- the strip ----------------------------------------------------------------------------------------------------------
+
+
+def test_that_the_strip_follows_the_run_at_work(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+    strip = window.strip
+    assert strip.sentence.accessibleName() == "digits F0 seed 0"
+    assert strip.step.text() == "step 12 of 20" and strip.bar.value() == 600
+    assert strip.time.text().startswith("4 s left, done at ")
+    assert strip.memory.text().startswith("memory 0.6 of ") and strip.memory.text().endswith(" GiB")
+    assert not strip.resume.isVisible()
+
+
+@pytest.mark.parametrize("word", ["pause", "stop"])
+def test_that_a_wish_is_requested_acknowledged_and_done_before_our_eyes(opened: Open, run: Run, word: str) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        strip = window.strip
+        press(strip.pause if word == "pause" else strip.stop.face)
+        [command] = sent(run)
+        assert command["type"] == word and command["attempt"] == 1
+        assert strip.wish.text() == f"{word} requested" and not strip.pause.isVisible()
+        recorded.write(run, events.CommandAcknowledged(id=str(command["id"]), command=word, outcome="accepted"))
+        settle(window.session)
+        assert strip.wish.text() == f"{word} acknowledged"
+        recorded.end(run, "paused" if word == "pause" else "stopped", "by hand")
+    settle(window.session)
+    assert not strip.wish.isVisible() and not strip.stop.isVisible()
+    assert strip.resume.text() == "Resume from epoch 2"
+
+
+@pytest.mark.parametrize(("way", "when"), [("epoch", "epoch"), ("now", "now")])
+def test_that_each_item_of_stop_writes_its_command(opened: Open, run: Run, way: str, when: str) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        press(window.strip.stop.more)
+        menu = window.strip.stop.menu
+        item = next(act for act in menu.actions() if act.data() == way)
+        assert item.defaultWidget().accessibleName().endswith(("saves it, in about 2 s", "loses nothing"))
+        QTest.mouseClick(menu, LEFT, pos=menu.actionGeometry(item).center())
+        assert [(command["type"], command["when"]) for command in sent(run)] == [("stop", when)]
+
+
+def test_that_a_second_press_on_stop_does_nothing_harder(opened: Open, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[Run] = []
+    monkeypatch.setattr(Run, "kill", lambda self: bool(killed.append(self)) or True)
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        stop = window.strip.stop
+        place = stop.face.rect().center()
+        for _ in range(3):
+            QTest.mouseClick(stop.face, LEFT, pos=place)
+        QTest.mouseDClick(stop.face, LEFT, pos=place)
+        assert [command["when"] for command in sent(run)] == ["epoch"] and killed == []
+        assert stop.face.text() == "Stop" and not stop.face.isEnabled()
+        press(stop.more)
+        assert [act.data() for act in stop.menu.actions() if act.data()] == ["now", "kill"], "the menu still has them"
+        stop.menu.close()
+
+
+def test_that_a_second_press_on_pause_by_key_asks_nothing_more(opened: Open, run: Run, started) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.strip.pause.setFocus()
+        QTest.keyClick(window.strip.pause, KEYS.Key_Space)
+        assert window.strip.sentence.hasFocus()
+        QTest.keyClick(QApplication.focusWidget(), KEYS.Key_Space)
+        assert [command["type"] for command in sent(run)] == ["pause"] and window.current == "live"
+        recorded.end(run, "paused")
+    settle(window.session)
+    assert window.strip.resume.isVisible() and not window.strip.resume.hasFocus() and started == []
+
+
+def test_that_kill_reaches_the_engine_and_no_file(opened: Open, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[Run] = []
+    monkeypatch.setattr(Run, "kill", lambda self: bool(killed.append(self)) or True)
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        press(window.strip.stop.more)
+        menu = window.strip.stop.menu
+        item = next(act for act in menu.actions() if act.data() == "kill")
+        assert item.defaultWidget().accessibleName() == "Kill: at once; keeps epoch 2, loses 2 steps"
+        QTest.mouseClick(menu, LEFT, pos=menu.actionGeometry(item).center())
+    assert killed == [run] and sent(run) == []
+
+
+def test_that_a_run_that_dies_becomes_lost_and_the_strip_offers_to_resume_it(
+    opened: Open, run: Run, started, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 1.0)
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.session.start()
+        assert window.strip.pause.isVisible()
+    qtbot.waitUntil(window.strip.resume.isVisible, timeout=5000)
+    assert not window.strip.pause.isVisible() and not window.strip.stop.isVisible()
+    assert window.strip.sentence.accessibleName().startswith("digits F0 seed 0: lost since ")
+    press(window.strip.resume)
+    assert started == [["resume", run.name, "--runs", str(run.workspace)]]
+    assert not window.strip.resume.isVisible()
+    assert window.strip.sentence.accessibleName() == "digits F0 seed 0: starting, the engine is loading"
+
+
+def test_that_a_silent_run_can_only_be_killed(opened: Open, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        monkeypatch.setattr("engine.state.SILENT_S", 0.0)
+        settle(window.session)
+        strip = window.strip
+        assert strip.stop.face.text() == "Kill" and not strip.pause.isVisible() and not strip.resume.isVisible()
+        assert "still alive" in strip.sentence.accessibleName()
+
+
+def test_that_nothing_is_offered_when_all_is_done(opened: Open, tmp_path: Path) -> None:
+    last = recorded.lineage(tmp_path)[0]
+    recorded.complete(last)
+    strip = opened(tmp_path).strip
+    assert strip.sentence.accessibleName().startswith("No run at work; last one finished ")
+    assert strip.sentence.accessibleName().endswith(", digits F0 seed 0")
+    assert not any(part.isVisible() for part in (strip.pause, strip.stop, strip.resume, strip.step, strip.memory))
+
+
+def test_that_an_empty_workspace_has_no_run_at_work(opened: Open, tmp_path: Path) -> None:
+    strip = opened(tmp_path).strip
+    assert strip.sentence.accessibleName() == "No run at work"
+    assert strip.sentence.focusPolicy() == Qt.FocusPolicy.NoFocus, "it leads nowhere"
+
+
+def test_that_the_sentence_of_the_strip_leads_to_its_run(opened: Open, run: Run) -> None:
+    other = recorded.lineage(run.workspace, "lineage=other")[0]
+    recorded.complete(other)
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.session.choose(other.name)
+        press(window.strip.sentence)
+    assert window.current == "live" and window.session.chosen.name == run.name
+
+
+def test_that_several_runs_at_work_are_counted_and_the_chosen_one_is_told(opened: Open, run: Run) -> None:
+    other = recorded.lineage(run.workspace, "lineage=other")[0]
+    recorded.begin(other)
+    with recorded.alive(run), recorded.alive(other):
+        session = opened(run.workspace).session
+        session.choose(other.name)
+        assert strip_words(session, 0.0).sentence.startswith("2 runs at work; other F0 seed 0")
+
+
+def test_that_what_has_no_room_gives_way_and_the_buttons_never_do(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        strip = window.strip
+        wide = [part.isVisible() for part in (strip.memory_bar, strip.memory, strip.bar, strip.time, strip.step)]
+        window.resize(640, 480)
+        narrow = [part.isVisible() for part in (strip.memory_bar, strip.memory, strip.bar, strip.time, strip.step)]
+        assert wide == [True] * 5 and narrow == sorted(narrow), "the least important goes first"
+        assert not narrow[0] and strip.pause.isVisible() and strip.stop.isVisible()
+        window.resize(1280, 720)
+        assert strip.memory_bar.isVisible()
+
+
+# ---- refusals -----------------------------------------------------------------------------------------------------------
+
+
+def test_that_a_refusal_is_a_line_that_can_be_dismissed(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    assert not window.notice.isVisible()
+    window.session.refused.emit("the engine cannot be started")
+    assert window.notice.isVisible() and window.notice.words.text() == "The engine cannot be started"
+    assert not window.notice.act.isVisible() and QApplication.activeModalWidget() is None
+    press(window.notice.close_button)
+    assert not window.notice.isVisible()
+
+
+def test_that_escape_dismisses_a_refusal(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    window.say("no")
+    window.notice.close_button.setFocus()
+    QTest.keyClick(window.notice.close_button, KEYS.Key_Escape)
+    assert not window.notice.isVisible()
+
+
+def test_that_a_run_of_another_machine_is_resumed_on_a_persons_word(opened: Open, run: Run, started) -> None:
+    recorded.elsewhere(run, "otherbox")
+    window = opened(run.workspace)
+    press(window.strip.resume)
+    assert started == [] and "otherbox" in window.notice.words.text()
+    press(window.notice.act)
+    assert started == [["resume", run.name, "--runs", str(run.workspace)]] and not window.notice.isVisible()
+
+
+# ---- folders ------------------------------------------------------------------------------------------------------------
+
+
+def drop(window: MainWindow, path: Path) -> bool:
+    """Drop a folder on the window. Whether it was let in."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    enters = QDragEnterEvent(QPoint(300, 300), copy, data, LEFT, none)
+    QApplication.sendEvent(window, enters)
+    if enters.isAccepted():
+        QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), copy, data, LEFT, none))
+    return enters.isAccepted()
+
+
+def test_that_a_dropped_workspace_is_looked_at(opened: Open, run: Run, tmp_path: Path, home: Path) -> None:
+    window = opened(tmp_path / "elsewhere")
+    assert drop(window, run.workspace)
+    assert window.session.workspace.folder == run.workspace and window.current == "welcome"
+    assert preferences.load().last_folder == str(run.workspace)
+    assert window.welcome.folder._last.text() == f"last: {run.workspace}"
+
+
+def test_that_a_dropped_run_is_shown_live(opened: Open, run: Run, tmp_path: Path) -> None:
+    other = recorded.lineage(run.workspace, "lineage=other")[0]
+    recorded.complete(other)
+    window = opened(tmp_path / "elsewhere")
+    assert drop(window, run.folder)
+    assert window.current == "live" and window.session.chosen.name == run.name
+
+
+def test_that_a_dropped_text_is_not_let_in(opened: Open, tmp_path: Path) -> None:
+    data = QMimeData()
+    data.setText("not a folder")
+    event = QDragEnterEvent(QPoint(300, 300), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(opened(tmp_path), event)
+    assert not event.isAccepted()
+
+
+def test_that_a_folder_says_what_it_lacks(opened: Open, run: Run, tmp_path: Path) -> None:
+    window = opened(run.workspace)
+    (tmp_path / "file.txt").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "events.jsonl").write_text("")
+    for name, words in {
+        "file.txt": "is not a folder",
+        "gone": "There is no folder",
+        "empty": "a run is a folder with a recipe.toml in it",
+        "half": "without its recipe it is not a run",
+    }.items():
+        drop(window, tmp_path / name)
+        assert words in window.notice.words.text()
+    assert window.session.workspace.folder == run.workspace, "what is looked at stays"
+
+
+def test_that_the_dialog_begins_where_one_was_last(opened: Open, run: Run, tmp_path: Path, monkeypatch) -> None:
+    preferences.save(Preferences(last_folder=str(run.workspace)))
+    window = opened(tmp_path / "elsewhere")
+    asked: list[str] = []
+    answer = lambda _parent, _title, start: asked.append(start) or str(run.workspace)  # noqa: E731
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", answer)
+    QTest.keyClick(window, KEYS.Key_O, CTRL)
+    assert asked == [str(run.workspace)]
+    assert window.session.workspace.folder == run.workspace
+
+
+def test_that_leaving_the_dialog_changes_nothing(opened: Open, run: Run, monkeypatch) -> None:
+    window = opened(run.workspace)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    press(window.welcome.folder.button)
+    assert window.session.workspace.folder == run.workspace and not window.notice.isVisible()
+
+
+# ---- settings -----------------------------------------------------------------------------------------------------------
+
+
+def test_that_theme_and_scale_change_at_once_and_are_remembered(opened: Open, tmp_path: Path, home: Path) -> None:
+    window = opened(tmp_path)
+    choose(window.rail.settings.menu(), "Dark theme")
+    assert theme.palette() is theme.DARK
+    choose(window.rail.settings.menu(), "150 %")
+    assert theme.scale() == 1.5
+    assert preferences.load() == Preferences(theme="dark", scale=1.5)
+    assert 'theme = "dark"' in (home / "studio.toml").read_text()
+    again = opened(tmp_path)
+    checked = {act.text() for act in again.findChildren(QMenu)[0].actions() if act.isChecked()}
+    assert checked == {"Dark theme"}
+
+
+def test_that_the_settings_open_by_keyboard(opened: Open, tmp_path: Path, qtbot) -> None:
+    window = opened(tmp_path)
+    menu = window.rail.settings.menu()
+    seen: list[bool] = []
+    menu.aboutToShow.connect(lambda: seen.append(True))
+    window.rail.settings.setFocus()
+    QTimer.singleShot(0, menu.close)  # a tool button's menu runs a loop of its own
+    qtbot.keyClick(window.rail.settings, KEYS.Key_Space)
+    assert seen
+
+
+def test_that_the_keys_and_the_place_of_the_runs_are_told(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    choose(window.rail.settings.menu(), "Keyboard and about")
+    [about] = window.findChildren(About)
+    texts = " ".join(label.text() for label in about.findChildren(main_window.QLabel))
+    assert "Ctrl+Home" in texts and str(tmp_path) in texts
+    QTest.keyClick(about, KEYS.Key_Escape)
+    assert not about.isVisible()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "theme = 7\nscale = 'big'\n", "scale = 12.0", "scale = nan", "not toml [", "theme = 'pink'\nlast_folder = 3"]
+)
+def test_that_odd_preferences_count_as_none(home: Path, text: str) -> None:
+    home.mkdir()
+    (home / "studio.toml").write_text(text)
+    assert preferences.load() == Preferences()
+
+
+def test_that_one_odd_preference_spoils_no_other(home: Path) -> None:
+    home.mkdir()
+    (home / "studio.toml").write_text("# mine\ntheme = 'pink'\nscale = 1.5\n")
+    assert preferences.load() == Preferences(scale=1.5)
+    preferences.save(Preferences(theme="light", scale=1.5))
+    assert (home / "studio.toml").read_text().startswith("# mine\n"), "a comment stays"
+
+
+def test_that_preferences_that_cannot_be_kept_cost_nothing_else(home: Path) -> None:
+    home.write_text("a file where a folder belongs")
+    preferences.save(Preferences(theme="dark"))
+    assert preferences.load() == Preferences()
+
+
+# ---- the end ------------------------------------------------------------------------------------------------------------
+
+
+def test_that_closing_the_window_asks_nothing_of_the_engine(opened: Open, run: Run, home: Path) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.resize(711, 566)  # smaller than the screen there is off screen
+        window.close()
+        assert sent(run) == [] and run.held() and not window.session._timer.isActive()
+    again = opened(run.workspace)
+    again.restore_place()
+    assert (again.width(), again.height()) == (711, 566)
+
+
+def test_that_the_key_closes_the_window(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    QTest.keyClick(window, KEYS.Key_Q, CTRL)
+    assert not window.isVisible()
+
+
+# ---- the door -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_torch(tmp_path: Path) -> dict[str, str]:
+    """An environment off screen, with a home of its own, in which torch cannot be imported."""
+    shim = tmp_path / "shim" / "torch"
+    shim.mkdir(parents=True)
+    (shim / "__init__.py").write_text("raise ImportError('the window imported torch')\n")
+    own = {"PYTHONPATH": str(shim.parent), "QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    return {**os.environ, **own, "OMP_NUM_THREADS": "1"}
+
+
+def python(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_that_the_window_is_imported_without_torch(without_torch: dict[str, str]) -> None:
+    views = sorted(path.stem for path in (REPOSITORY / "studio" / "views").glob("[a-z]*.py"))
+    modules = ["studio.main_window", "studio.render", *(f"studio.views.{view}" for view in views)]
+    done = python("-c", f"import sys, {', '.join(modules)}; assert 'torch' not in sys.modules", env=without_torch)
+    assert done.returncode == 0, done.stderr
+
+
+def test_that_the_help_answers_without_qt(without_torch: dict[str, str]) -> None:
+    done = python("-c", "import sys, studio.__main__; assert 'PySide6' not in sys.modules", env=without_torch)
+    assert done.returncode == 0, done.stderr
+
+
+def test_that_pages_are_drawn_off_screen_without_torch(without_torch: dict[str, str], tmp_path: Path) -> None:
+    for run in recorded.lineage(tmp_path / "runs", "generations=1"):
+        recorded.complete(run)
+    out = tmp_path / "out"
+    size = ("--size", "1280x720", "--theme", "dark")
+    done = python("-m", "studio", "--render", str(out), str(tmp_path / "runs"), *size, env=without_torch)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(out / "live.png")]
+    assert "Traceback" not in done.stderr
+    for name in ("live",):
+        picture = main_window.QWidget().grab()
+        assert picture.load(str(out / f"{name}.png"))
+        assert (picture.width(), picture.height()) == (1280, 720)
+        assert picture.toImage().pixelColor(2, 360).name() == theme.DARK.window.lower()
+
+
+CLOSING = """
+import os, signal, sys
+from PySide6.QtCore import QTimer
+from studio import __main__ as door, main_window
+shown = main_window.MainWindow.show
+def show(self):
+    shown(self)
+    QTimer.singleShot(0, lambda: os.kill(os.getpid(), {number}))
+main_window.MainWindow.show = show
+sys.exit(door.main([{folder!r}]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_that_a_signal_closes_the_window(without_torch: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
+    recorded.complete(recorded.lineage(tmp_path / "runs")[0])
+    done = python("-c", CLOSING.format(number=int(number), folder=str(tmp_path / "runs")), env=without_torch)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "config" / "filial" / "window.ini").exists(), "it was closed, not killed"
+
+
+def test_that_a_comma_locale_changes_no_number_of_ours(without_torch: dict[str, str]) -> None:
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("this machine has no de_DE.UTF-8")
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
+    script = (
+        "import locale; from studio import __main__ as door; asked = door._parser().parse_args([]); "
+        "app = door._application(asked); print(locale.localeconv()['decimal_point'], locale.str(0.5))"
+    )
+    done = python("-c", script, env={**without_torch, "LC_ALL": "de_DE.UTF-8"})
+    assert done.stdout.split() == [".", "0.5"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{}/file.txt"], "is a file; a workspace is a folder with runs in it"),
+        (["--render", "out"], "--render needs a WORKSPACE to draw"),
+        (["--render", "out", "{}/gone"], "there is no folder"),
+        (["{}/gone/deeper"], "there is no folder"),
+    ],
+)
+def test_that_the_first_error_is_a_sentence(arguments: list[str], sentence: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "file.txt").write_text("")
+    assert door.main([argument.format(tmp_path) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("filial: ") and sentence in said and "Traceback" not in said
+
+
+def test_that_a_machine_without_a_display_is_told_how_to_draw(tmp_path: Path, capsys, monkeypatch) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux starts without a display")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert door.main([str(tmp_path)]) == 2
+    assert "no display" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["1280", "1280x", "ax b", "1x1"])
+def test_that_a_size_is_written_one_way(size: str, capsys) -> None:
+    with pytest.raises(SystemExit) as refused:
+        door.main(["--render", "out", ".", "--size", size])
+    assert refused.value.code == 2 and "1280x720" in capsys.readouterr().err
+
+
+def test_that_what_goes_wrong_in_a_click_is_said_and_ends_nothing(opened: Open, tmp_path: Path, capsys) -> None:
+    window = opened(tmp_path)
+    error = ValueError("7 is not 8")
+    door._telling(window.say)(ValueError, error, None)
+    assert "7 is not 8" in window.notice.words.text() and "Training is not touched" in window.notice.words.text()
+    assert "ValueError: 7 is not 8" in capsys.readouterr().err
