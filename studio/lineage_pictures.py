@@ -97,6 +97,7 @@ class Listed:
 
     parent: int
     child: int
+    seeds: int  # how many both have
     seed: Ints
     row: Ints  # place in the test set
     index: Ints  # place in the data set
@@ -139,7 +140,7 @@ def _listing(older: Generation, younger: Generation, rows_of: Mapping[int, NDArr
     parts = [_listing_of(older.by_seed[s], younger.by_seed[s], rows) for s, rows in rows_of.items()]
     columns = [np.concatenate(column) for column in zip(*parts)]
     order = np.argsort(-columns[-1], kind="stable")
-    return Listed(older.generation, younger.generation, *(column[order] for column in columns))
+    return Listed(older.generation, younger.generation, len(parts), *(column[order] for column in columns))
 
 
 def _listing_of(parent: Predictions, child: Predictions, rows: NDArray[np.intp]) -> tuple[NDArray[Any], ...]:
@@ -206,7 +207,7 @@ class Calibration:
         gap = self.diagram.confidence[full] - self.diagram.accuracy[full]
         mean = float((gap * self.diagram.count[full]).sum() / self.diagram.count.sum())
         size = f"{abs(100 * mean):.1f} points"
-        return f"over-confident by {size}" if mean >= 5e-4 else f"under-confident by {size}" if mean <= -5e-4 else "level"
+        return f"too sure by {size}" if mean >= 5e-4 else f"too unsure by {size}" if mean <= -5e-4 else "level"
 
 
 def calibrations(lineage: Lineage) -> list[Calibration]:

@@ -113,11 +113,10 @@ def difference_words(rows: Sequence[FieldRow]) -> str:
 
 
 def as_text(title: str, rows: Sequence[FieldRow]) -> str:
-    """The difference for the clipboard, in the manner of diff."""
-    lines = [f"{title}: {difference_words(rows)}"]
+    """The rows for the clipboard, in the manner of diff."""
+    lines = [title]
     for row in rows:
-        if row.equal:
-            lines.append(f"  {row.path} = {row.before}")
-        else:
-            lines += [f"- {row.path} = {row.before}", f"+ {row.path} = {row.after}"]
+        lines += (
+            [f"  {row.path} = {row.before}"] if row.equal else [f"- {row.path} = {row.before}", f"+ {row.path} = {row.after}"]
+        )
     return "\n".join(lines) + "\n"

@@ -24,9 +24,9 @@ from studio import phrases
 from studio.session import Followed
 from studio.widgets.attention_grid import Looks, Probe
 from studio.widgets.chips import Health
-from studio.widgets.curve_plot import Better, Line, Role
 from studio.widgets.error_card import Remedy
 from studio.widgets.error_card import Tone as CardTone
+from studio.widgets.lines import Better, Line, Role
 from studio.widgets.log_pane import line_words
 
 Axis = Literal["step", "epoch", "time"]

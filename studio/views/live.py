@@ -39,9 +39,10 @@ from studio.widgets.attention_grid import Kind, Looks, Network, Probe, ProbePane
 from studio.widgets.card import ElidedLabel
 from studio.widgets.chips import HealthChip
 from studio.widgets.cursor import Cursor
-from studio.widgets.curve_plot import CurvePlot, in_force
+from studio.widgets.curve_plot import CurvePlot
 from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.error_card import ErrorCard
+from studio.widgets.lines import in_force
 from studio.widgets.log_pane import LogPane, TextPane
 from studio.widgets.scrubber import CalmSlider
 from studio.widgets.segment import Segment

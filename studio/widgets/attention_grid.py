@@ -20,8 +20,8 @@ from PySide6.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QStac
 from engine import words
 from studio import theme
 from studio.widgets.card import Card, ElidedLabel, rule
-from studio.widgets.curve_plot import DASHES
 from studio.widgets.empty import EmptyNote
+from studio.widgets.lines import DASHES
 from studio.widgets.picture import Picture, channels_last
 from studio.widgets.scrubber import Scrubber
 

@@ -91,9 +91,9 @@ class GenerationBox(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         _add(row, self._figure, self._spread, self._mark, self._waiting)
-        row.addStretch(1)
-        row.addWidget(self._dots)
+        row.addWidget(self._dots, 1)
         row.addWidget(self._bar, 1)
+        row.addStretch(0)
         return row
 
     def show_box(self, box: Box, span: Span) -> None:
@@ -152,14 +152,18 @@ class GenerationBox(QFrame):
         return sum(w.sizeHint().width() for w in parts) + 6 * (len(parts) - 1) + theme.px(28)
 
     def set_two_lines(self, two: bool) -> None:
-        """The words of the verdict below its figure, for narrow windows."""
+        """The words of the verdict below its figure, for narrow windows; without a figure they stay in the first line."""
+        line = self._verdict.fontMetrics().height()
         self._foot.setHorizontalSpacing(6)
         self._foot.setVerticalSpacing(0)
+        below = two and not self._difference.isHidden()
         for widget in (self._judgement, self._difference, self._verdict):
             self._foot.removeWidget(widget)
         self._foot.addWidget(self._judgement, 0, 0)
         self._foot.addWidget(self._difference, 0, 1)
-        self._foot.addWidget(self._verdict, int(two), 1 if two else 2, 1, 3 if two else 1)
+        self._foot.addWidget(self._verdict, int(below), 1 if below else 2, 1, 3 if below else 1)
+        self._foot.setRowMinimumHeight(0, max(line, theme.px(16)))
+        self._foot.setRowMinimumHeight(1, line if two else 0)
         self._foot.setColumnStretch(3, 1)
 
     def sizeHint(self) -> QSize:

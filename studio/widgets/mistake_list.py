@@ -77,13 +77,17 @@ def _name(classes: Sequence[str], number: int) -> str:
     return classes[number] if number < len(classes) else str(number)
 
 
+def no_row(place: int) -> PictureRow:
+    raise IndexError(place)
+
+
 class PictureModel(QAbstractListModel):
     """Rows by number: `row_of` writes one when it is asked for."""
 
     def __init__(self) -> None:
         super().__init__()
         self._count = 0
-        self._row_of: Callable[[int], PictureRow] = lambda place: PictureRow(-1, "", ())
+        self._row_of: Callable[[int], PictureRow] = no_row
 
     def show_rows(self, count: int, row_of: Callable[[int], PictureRow]) -> None:
         self.beginResetModel()
@@ -201,6 +205,9 @@ class PictureList(QListView):
     def show_rows(self, count: int, row_of: Callable[[int], PictureRow]) -> None:
         self._model.show_rows(count, row_of)
         self.scrollToTop()
+
+    def show_nothing(self) -> None:
+        self._model.show_rows(0, no_row)
 
     def row_words(self, place: int) -> str:
         return str(self._model.index(place).data(ROLES.DisplayRole))

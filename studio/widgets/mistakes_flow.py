@@ -224,11 +224,10 @@ class MistakesFlow(Painted):
 
 def tone(kind: Kind) -> QColor:
     """Grey for what stays, blue for what is won, orange for what is lost."""
-    if kind == "inherited":
-        return theme.color("line")
     shades = theme.palette().difference
-    made = QColor(shades[4] if kind == "fixed" else shades[0 if theme.palette().dark else 1])
-    made.setAlphaF(0.75 if kind == "fixed" else 0.84)
+    hues = {"inherited": theme.palette().edge, "fixed": shades[4], "new": shades[0 if theme.palette().dark else 1]}
+    made = QColor(hues[kind])
+    made.setAlphaF({"inherited": 0.3, "fixed": 0.75, "new": 0.84}[kind])
     return made
 
 

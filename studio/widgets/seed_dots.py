@@ -11,6 +11,7 @@ from studio.widgets.painted import Painted
 
 Span = tuple[float, float]
 DOT = 6.0  # diameter at scale 1
+LEAST, MOST = 44, 84  # width at scale 1
 
 
 class SeedDots(Painted):
@@ -21,7 +22,7 @@ class SeedDots(Painted):
         self._generation = generation
         self._values: tuple[float, ...] = ()
         self._span: Span = (0.0, 1.0)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_values(self, values: Sequence[float], span: Span) -> None:
         """Values, and from where to where the common scale reaches."""
@@ -30,23 +31,27 @@ class SeedDots(Painted):
             self.redraw()
 
     def sizeHint(self) -> QSize:
-        return QSize(theme.px(84), theme.px(18))
+        return QSize(theme.px(LEAST), theme.px(18))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(44), theme.px(18))
+        return self.sizeHint()
+
+    def _left(self) -> float:
+        """It takes the right end of what room there is, up to MOST."""
+        return max(0.0, self.width() - theme.px(MOST))
 
     def at(self, value: float) -> float:
         """Where a value stands, in pixels from the left."""
-        (low, high), edge = self._span, theme.px(DOT) / 2 + 1
+        (low, high), edge, left = self._span, theme.px(DOT) / 2 + 1, self._left()
         share = (value - low) / (high - low) if high > low else 0.5
-        return edge + share * (self.width() - 2 * edge)
+        return left + edge + share * (self.width() - left - 2 * edge)
 
     def draw(self, painter: QPainter) -> None:
         if not self._values:
             return
         middle = self.height() / 2
         painter.setPen(QPen(theme.color("line"), 1))
-        painter.drawLine(QPointF(0, middle), QPointF(self.width(), middle))
+        painter.drawLine(QPointF(self._left(), middle), QPointF(self.width(), middle))
         painter.setPen(QPen(theme.color(theme.generation_color(self._generation)), 1.5 * theme.scale()))
         painter.setBrush(theme.color("panel"))
         for value in self._values:

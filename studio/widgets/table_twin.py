@@ -15,10 +15,15 @@ ROLES = Qt.ItemDataRole
 ROOT = QModelIndex()
 
 
+def plain(value: float) -> str:
+    """Whole numbers without decimals: an epoch is "12", a loss "0.412"."""
+    return f"{value:,.0f}" if float(value).is_integer() else words.number(value)
+
+
 class RowsModel(QAbstractTableModel):
     """A table given as rows, names first. Numbers stand on the right, what was not measured is empty."""
 
-    def __init__(self, say: Callable[[float], str] = words.number) -> None:
+    def __init__(self, say: Callable[[float], str] = plain) -> None:
         super().__init__()
         self._say = say
         self._rows: list[list[Cell]] = [[]]
@@ -61,7 +66,7 @@ def _alignment(left: bool) -> Qt.AlignmentFlag:
 class TableTwin(QTableView):
     """A calm table of rows. It takes the focus, so its cells can be walked through and copied."""
 
-    def __init__(self, name: str, say: Callable[[float], str] = words.number, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, say: Callable[[float], str] = plain, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         theme.calm_table(self)
         self.setAccessibleName(name)

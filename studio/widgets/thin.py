@@ -1,8 +1,8 @@
 """From a long series to what fits on a screen: smoothing, thinning, the range shown and its ticks. numpy, no Qt.
 
 The order matters: smooth the whole series first, thin what is in sight afterwards. So a curve does not depend on the
-width of the window, no spike is lost between two pixels, and the newest value is the true one. Left to curve_plot.py:
-pens, pixels, when to draw.
+width of the window, no spike is lost between two pixels, and the newest value is the true one. Left to others: pens
+and pixels (canvas.py), when to draw (curve_plot.py).
 
 Shapes: series are float [n], x ascending unless said otherwise. A value that is not finite is a gap: it is never drawn
 across, and it never spoils its neighbours.
@@ -95,20 +95,18 @@ def log10_or_gap(values: Floats) -> Floats:
 # Thinning -------------------------------------------------------------------------------------------------------
 
 
-def envelope(x: Floats, y: Floats, x_range: Span, columns: int, edges: Floats | None = None) -> tuple[Floats, Floats]:
+def envelope(x: Floats, y: Floats, x_range: Span, columns: int) -> tuple[Floats, Floats]:
     """The lowest and the highest point of each pixel column, for dense noisy lines one pixel wide.
 
-    x [n] ascending, y [n]. `edges` [columns + 1] are the borders of the columns where they are not evenly spaced in x
-    (np.geomspace on a logarithmic axis). Returned points are points of the data at their own x: at most
-    2 * columns + 8 of them finite, and where a column holds gaps, its first and last gap. Always among them: the
-    first and last point in sight, the neighbour just outside on either side, and the newest finite value.
+    x [n] ascending, y [n]. Returned points are points of the data at their own x: at most 2 * columns + 8 of them finite,
+    and where a column holds gaps, its first and last gap. Always among them: the first and last point in sight, the
+    neighbour just outside on either side, and the newest finite value.
     """
     x, y = _in_sight(x, y, x_range)
     y = finite_or_gap(y)
     if len(x) <= 2 * columns + 2:
         return x, y
-    edges = np.linspace(*x_range, columns + 1) if edges is None else edges
-    starts = np.append(0, np.searchsorted(x, edges))
+    starts = np.append(0, np.searchsorted(x, np.linspace(*x_range, columns + 1)))
     starts = starts[_firsts(starts)]
     starts = starts[starts < len(x)]
     inside = np.searchsorted(x, x_range[0], "left"), np.searchsorted(x, x_range[1], "right") - 1
@@ -116,13 +114,13 @@ def envelope(x: Floats, y: Floats, x_range: Span, columns: int, edges: Floats | 
     return x[kept], y[kept]
 
 
-def thin_line(x: Floats, y: Floats, x_range: Span, columns: int, edges: Floats | None = None) -> tuple[Floats, Floats]:
+def thin_line(x: Floats, y: Floats, x_range: Span, columns: int) -> tuple[Floats, Floats]:
     """At most one point per two pixels, for smoothed and dashed lines two pixels wide.
 
     The same promise as `envelope` over columns four pixels wide: at most columns / 2 + 8 finite points, the last value
-    exact, and no spike lost when the line was not smoothed at all. `edges` [columns // 4 + 1].
+    exact, and no spike lost when the line was not smoothed at all.
     """
-    return envelope(x, y, x_range, max(1, columns // COARSE), edges)
+    return envelope(x, y, x_range, max(1, columns // COARSE))
 
 
 def _in_sight(x: Floats, y: Floats, x_range: Span) -> tuple[Floats, Floats]:
@@ -150,11 +148,19 @@ def _firsts(column: Indices) -> Indices:
     return np.flatnonzero(np.diff(column, prepend=-1))
 
 
-def apart(x: Floats, y: Floats, attempts: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+def apart(x: Floats, y: Floats, attempts: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The series with a gap wherever the next point belongs to another attempt, so that they are never joined."""
-    if attempts is None or not len(seams := np.flatnonzero(np.diff(attempts)) + 1):
+    seams = np.flatnonzero(np.diff(attempts)) + 1
+    if len(seams) == 0:
         return x, y
     return np.insert(x, seams, x[seams]), np.insert(y, seams, np.nan)
+
+
+def nearest(x: Floats, wanted: float) -> int:
+    """The index of the point nearest to a place; of two as near the earlier. x [n > 0]."""
+    after = int(np.searchsorted(x, wanted))
+    near = [i for i in (after - 1, after) if 0 <= i < len(x)]
+    return min(near, key=lambda i: abs(x[i] - wanted))
 
 
 # The range shown ------------------------------------------------------------------------------------------------
@@ -166,11 +172,11 @@ def bounds(values: ArrayLike) -> Span | None:
     return (float(finite.min()), float(finite.max())) if len(finite) else None
 
 
-def telling_range(values: ArrayLike, reach: float = 1.0) -> Span | None:
+def telling_range(values: ArrayLike) -> Span | None:
     """Lowest and highest value worth showing; None when there is none.
 
     All of them, except lone outliers: the ten values on either side (of few values one per cent) that lie further from
-    the rest than `reach` times its width would flatten the picture, so it is cut there. They leave through the frame,
+    the rest than its own width would flatten the picture, so it is cut there. They leave through the frame,
     where they still can be seen.
     """
     finite = _finite(values)
@@ -181,7 +187,7 @@ def telling_range(values: ArrayLike, reach: float = 1.0) -> Span | None:
     low, high = (float(v) for v in np.percentile(finite[:: 1 + len(finite) // 20_000], (outer, 100 - outer)))
     if low == high:
         return lowest, highest
-    room = reach * (high - low)
+    room = high - low
     return max(lowest, low - room), min(highest, high + room)
 
 

@@ -29,10 +29,8 @@ class Thumbnails:
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        size = ready.deviceIndependentSize() if ready.devicePixelRatio() != 1 else ready.size() / ratio
-        inside = QRectF(
-            place.center().x() - size.width() / 2, place.center().y() - size.height() / 2, size.width(), size.height()
-        )
+        inside = QRectF(0, 0, ready.width() / ratio, ready.height() / ratio)
+        inside.moveCenter(place.center())
         brush = QBrush(ready)
         transform = brush.transform()
         transform.translate(inside.left(), inside.top())

@@ -14,7 +14,8 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QApplication
 
 from studio import theme
-from studio.widgets.curve_plot import CurvePlot, Line
+from studio.widgets.curve_plot import CurvePlot
+from studio.widgets.lines import Line
 
 SIZE = (900, 220)
 CURVES, POINTS = 6, 10_000

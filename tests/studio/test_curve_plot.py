@@ -12,8 +12,11 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from engine import words
 from studio import theme
 from studio.widgets import thin
-from studio.widgets.cursor import Cursor, Entry, Readout, level
-from studio.widgets.curve_plot import CurvePlot, Line, in_force, pushed_apart
+from studio.widgets.canvas import pushed_apart
+from studio.widgets.cursor import Cursor
+from studio.widgets.curve_plot import CurvePlot
+from studio.widgets.lines import Line, in_force
+from studio.widgets.readout import Entry, Readout, level
 
 BLUE = theme.DARK.runs[0]
 Key = Qt.Key

@@ -179,16 +179,6 @@ def test_that_a_short_series_is_drawn_as_it_is():
     np.testing.assert_array_equal(kept_y, [3, math.nan, 1])
 
 
-def test_that_a_logarithmic_axis_keeps_its_left_half():
-    """Columns of equal width on a log axis: the first decade of four has a quarter of all columns."""
-    x = np.geomspace(1, 1e4, 50_000)
-    y = np.random.default_rng(0).normal(size=50_000)
-    kept_x, _ = thin.envelope(x, y, (1.0, 1e4), 400, np.geomspace(1, 1e4, 401))
-    assert 190 <= (kept_x < 10).sum() <= 210
-    even_x, _ = thin.envelope(x, y, (1.0, 1e4), 400)
-    assert (even_x < 10).sum() < 5
-
-
 def test_that_no_points_and_one_point_are_fine():
     empty = np.empty(0)
     for reduce in (thin.envelope, thin.thin_line):
