@@ -47,7 +47,7 @@ def _headless(workspace: Workspace, file: RecipeFile) -> int:
 
 
 def _draw(workspace: Workspace) -> None:
-    """A picture of Live, by the studio in a process of its own."""
+    """Pictures of Live and Generations, by the studio in a process of its own."""
     out = workspace.folder / "pictures"
     command = processes.python("studio", "--render", str(out), str(workspace.folder))
     drawn = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # imported when needed, so that --help answers at once
     from PySide6.QtWidgets import QApplication
 
 REFUSED = 2
-PAGES = ("welcome", "live")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m studio", description="The window of Filial.")
     parser.add_argument("workspace", nargs="?", type=Path, metavar="WORKSPACE", help="a folder of runs, or one run")
     parser.add_argument("--render", type=Path, metavar="OUT", help="draw the pages into this folder, without a display")
-    parser.add_argument("--view", action="append", choices=PAGES, help="draw only this page (default: live)")
+    parser.add_argument("--view", action="append", metavar="NAME", help="draw only this page (default: all but welcome)")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the chosen one")
     parser.add_argument("--scale", type=float, metavar="FACTOR", help="UI scale from 0.8 to 2, instead of the chosen one")
     parser.add_argument("--size", type=_size, default=(1440, 900), metavar="WxH", help="of the pictures (default 1440x900)")
@@ -105,11 +104,15 @@ def _render(asked: argparse.Namespace) -> int:
     app = _application(asked)
     from PySide6.QtCore import QSize, qInstallMessageHandler
 
-    from studio.render import render
+    from studio.render import pages, render
 
+    known = pages()
+    if unknown := [name for name in asked.view or () if name not in known]:
+        print(f"filial: there is no page {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)  # noqa: T201
+        return REFUSED
     qInstallMessageHandler(_without_platform_noise)
     folder = asked.workspace.resolve()
-    for path in render(app, folder, asked.render, QSize(*asked.size), asked.view or PAGES[1:]):
+    for path in render(app, folder, asked.render, QSize(*asked.size), asked.view or known[1:]):
         print(path)  # noqa: T201
     return 0
 

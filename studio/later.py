@@ -43,6 +43,11 @@ class Later(QObject):
     def waits_for(self, name: str) -> bool:
         return name in self._waiting
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._waiting)
+
     def _look(self) -> None:
         for name in [name for name, (future, _) in self._waiting.items() if future.done()]:
             future, then = self._waiting.pop(name)

@@ -129,16 +129,6 @@ def suspects(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[Suspect, .
         return (), str(error)
 
 
-def sentence(done: Study, progress: Sequence[Progress] = ()) -> tuple[str, str]:
-    """The page's sentence: the clause in bold and the rest, which joins it as it is."""
-    if done.problem:
-        return "These runs cannot be compared", f": {done.problem}"
-    lead, rest = compare.headline(done.lineage, done.judged)
-    if not done.generations and progress:
-        rest = f"; {progress[0].words}"
-    return lead, rest
-
-
 # The boxes ------------------------------------------------------------------------------------------------------
 
 
@@ -240,17 +230,21 @@ def progress(runs: Sequence[Seen], say: Callable[[Any], str]) -> Progress | None
 
 
 def _all_words(open_: Sequence[Seen], told: Seen, seeds: int, say: Callable[[Any], str]) -> str:
-    """ "seed 1 running, epoch 18 of 40; 1 more not finished"."""
+    """ "seed 1 running, epoch 18 of 40", "2 seeds queued", or the bare state where all seeds share it."""
     said = say(told)
-    if seeds == 1:
+    same = sum(say(one) == said for one in open_)
+    if same == seeds:
         return said
-    same = [one for one in open_ if say(one) == said]
-    if len(same) == seeds:
-        return said
-    if len(same) > 1:
-        return f"{words.plural(len(same), 'seed')} {said}"
-    rest = f"; {len(open_) - 1} more not finished" if len(open_) > 1 else ""
-    return f"seed {told.seed} {said}{rest}"
+    return f"seed {told.seed} {said}" if same == 1 else f"{words.plural(same, 'seed')} {said}"
+
+
+def sentence(done: Study, boxes: Sequence[Box] = ()) -> tuple[str, str]:
+    """The page's sentence: the clause in bold and the rest, which joins it as it is."""
+    if done.problem:
+        return "These runs cannot be compared", f": {done.problem}"
+    lead, rest = compare.headline(done.lineage, done.judged)
+    told = next((f"{box.name} {box.progress.words}" for box in boxes if box.progress), "")
+    return lead, f"; {told}" if told and not done.generations else rest
 
 
 # What a verdict rests on ----------------------------------------------------------------------------------------
@@ -326,8 +320,8 @@ def _spread_ratio(rows: Sequence[Row], pictures: int) -> float:
 
 
 def _networks(verdict: Verdict) -> str:
-    each = "; ".join(f"seed {n.seed} {n.only_child} : {n.only_parent}, {words.p_value(n.p)}" for n in verdict.networks)
-    return f"These very networks (McNemar, exact; right only in F{verdict.child} : only in F{verdict.parent}): {each}."
+    each = "; ".join(f"seed {n.seed}: {n.only_child} to {n.only_parent}, {words.p_value(n.p)}" for n in verdict.networks)
+    return f"These very networks (McNemar, exact; right only in F{verdict.child}, only in F{verdict.parent}): {each}."
 
 
 # The ensemble ---------------------------------------------------------------------------------------------------
@@ -382,7 +376,8 @@ class Trace:
 
     @property
     def name(self) -> str:
-        return f"F{self.generation}" if self.seed is None else f"F{self.generation} seed {self.seed}"
+        """ "F2", or as short as in a run's name: "F2 s0"."""
+        return f"F{self.generation}" if self.seed is None else f"F{self.generation} s{self.seed}"
 
 
 def seed_traces(runs: Sequence[Seen], metric: str, align: Align) -> list[Trace]:

@@ -60,13 +60,9 @@ class Flow:
 
     @property
     def words(self) -> str:
-        """ "1,617 predictions, 3 seeds", and which seeds where some could not be used."""
-        if not self.seeds:
-            return ""
-        counted = f"{words.plural(self.predictions, 'prediction')}, {words.plural(len(self.seeds), 'seed')}"
-        if self.all_seeds:
-            return counted
-        return f"{counted}: only those that have finished F{self.generations[0]} to F{self.generations[-1]}"
+        """ "1,617 predictions, 3 seeds"; "complete" where other seeds have not finished every generation."""
+        seeds = words.plural(len(self.seeds), "seed" if self.all_seeds else "complete seed")
+        return f"{words.plural(self.predictions, 'prediction')}, {seeds}" if self.seeds else ""
 
 
 def flow(lineage: Lineage) -> Flow:
@@ -222,10 +218,10 @@ def calibrations(lineage: Lineage) -> list[Calibration]:
     ]
 
 
-def with_spread(values: Sequence[float]) -> str:
-    """ "0.052 ± 0.004": mean and standard deviation over seeds; one seed has no spread."""
+def mean_and_spread(values: Sequence[float]) -> tuple[str, str]:
+    """Mean and standard deviation over seeds: "0.052" and "0.004"; one seed has no spread."""
     mean = words.number(float(np.mean(values)))
-    return mean if len(values) < 2 else f"{mean} ± {words.number(float(np.std(values, ddof=1)))}"
+    return mean, words.number(float(np.std(values, ddof=1))) if len(values) > 1 else ""
 
 
 # Images ---------------------------------------------------------------------------------------------------------

@@ -93,9 +93,9 @@ def _over_seeds(runs: Sequence[Settings], path: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """As it is written in a recipe; what is not there is a dash."""
+    """As it is written in a recipe."""
     if value is None or value == "":
-        return "–"
+        return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -37,6 +37,7 @@ MOST_RUNS = 8  # on one chart: as many as there are colours
 SLOW_WAIT = 0.1  # from this share on, waiting for pictures is what limits a run
 FULL = 0.9  # of the memory there is
 LEAST_TICKS = 20  # a pace from fewer would jump
+RUN_AWAY = 20  # times the loss of guessing
 DRAWN_KINDS = ("attention", "evidence")
 
 
@@ -158,10 +159,15 @@ def slot_pages(one: Followed) -> tuple[Page, ...]:
 
 
 def pages(state: RunState) -> list[Page]:
-    """Every chart that can be shown of a run now: the named ones, then each metric that none of them has."""
+    """Every chart that can be shown of a run now: the named ones, then each metric that none of them has.
+
+    What is measured on test is one value at the end, and no curve.
+    """
     named = [one for one in PAGES.values() if one.measured(state) and one.key not in (*MATTERS, "objective")]
     taken = {trace.metric for one in PAGES.values() for trace in one.traces}
-    return named + [_own_page(metric) for metric in sorted(state.curves) if metric not in taken]
+    once = ("test/", "@test")
+    rest = sorted(metric for metric in state.curves if metric not in taken)
+    return named + [_own_page(metric) for metric in rest if not (metric.startswith(once[0]) or metric.endswith(once[1]))]
 
 
 def subtitle(one: Followed, shown: Page) -> str:
@@ -197,10 +203,12 @@ def convert(state: RunState, x: float, old: Axis, new: Axis) -> float:
 def places_of(state: RunState, steps: Sequence[int], axis: Axis) -> Floats:
     """Where steps lie on the axis."""
     at = np.asarray(steps, dtype=np.float64)
+    if axis == "step" or len(at) == 0:
+        return at
     if axis == "epoch" and state.steps_per_epoch:
         return at / state.steps_per_epoch
     columns = _ticks(state)
-    return at if axis == "step" else np.interp(at, columns[0], columns[1 if axis == "epoch" else 2])
+    return np.interp(at, columns[0], columns[1 if axis == "epoch" else 2])
 
 
 # Lines ----------------------------------------------------------------------------------------------------------
@@ -223,11 +231,13 @@ def is_chain(runs: Sequence[Followed], lineage: Sequence[Followed]) -> bool:
 
 
 def labels(runs: Sequence[Followed]) -> list[str]:
-    """As short as tells them apart: "F1", "F1, seed 2", or the whole name."""
+    """As short as tells them apart: "F1", "seed 2", "F1, seed 2", or the whole name."""
     if len({one.lineage for one in runs}) > 1 or any(one.recipe is None for one in runs):
         return [one.name for one in runs]
     if len({one.seed for one in runs}) == 1:
         return [f"F{one.generation}" for one in runs]
+    if len({one.generation for one in runs}) == 1:
+        return [f"seed {one.seed}" for one in runs]
     return [f"F{one.generation}, seed {one.seed}" for one in runs]
 
 
@@ -259,7 +269,10 @@ def lines(shown: Page, runs: Sequence[Shown], axis: Axis, ends: bool = False) ->
 
 
 def _line(curve: Curve, trace: Trace, color: str, name: str, axis: Axis, normalised: bool) -> Line:
-    resumed = not bool(curve.kept.all()) or (len(curve) > 0 and curve.attempts[0] != curve.attempts[-1])
+    resumed = bool(curve.attempts[0] != curve.attempts[-1])
+    attempts = curve.attempts
+    if trace.points:  # measured too rarely to be cut in two by a resume; what it left behind stays apart all the same
+        attempts = np.where(curve.kept, attempts[-1], attempts)
     return Line(
         name,
         x_of(curve, axis),
@@ -269,7 +282,7 @@ def _line(curve: Curve, trace: Trace, color: str, name: str, axis: Axis, normali
         points=trace.points,
         raw=not trace.points and not normalised,  # a schedule has no noise to smooth
         kept=curve.kept if resumed else None,
-        attempts=curve.attempts if resumed else None,
+        attempts=attempts if resumed else None,
     )
 
 
@@ -295,6 +308,9 @@ def references(shown: Page, one: Followed) -> list[tuple[float, str]]:
     classes = len((one.data or {}).get("classes") or ())
     if shown.key == "objective" and one.method == "supervised" and classes > 1:
         guessing = float(np.log(classes))
+        worst = one.state.best("train/loss", highest=True)
+        if worst is not None and worst[0] > RUN_AWAY * guessing:  # the line would lie on the axis and say nothing
+            return []
         return [(guessing, f"ln {classes} = {words.number(guessing)}, mere guessing")]
     return []
 
@@ -305,9 +321,11 @@ def teacher_line(shown: Page, one: Followed, teacher: Followed | None, color: st
     curve = one.state.curves.get("train/loss")
     if value is None or teacher is None or curve is None or not curve.kept.any():
         return None
-    end = float(x_of(curve, axis)[curve.kept][-1])
+    own = one.state.curves.get("val/accuracy")
+    measured = x_of(own, axis)[own.kept] if own is not None else np.empty(0)  # so that a cursor finds it where it stands
+    x = np.unique(np.concatenate([[0.0], measured, x_of(curve, axis)[curve.kept][-1:]]))
     name = f"F{teacher.generation}"
-    return Line(f"teacher {name}", np.array([0.0, end]), np.full(2, value), color, "teacher", end_label=name)
+    return Line(f"teacher {name}", x, np.full(len(x), value), color, "teacher", end_label=name)
 
 
 def taught_at(one: Followed, teacher: Followed, metric: str = "val/accuracy") -> float | None:
@@ -741,11 +759,11 @@ def read_arrays(folder: Path, path: str) -> dict[str, NDArray[np.generic]]:
     """All arrays of an artifact. Raises Unreadable."""
     whole = inside(folder, path)
     try:
-        with np.load(whole, allow_pickle=False) as file:
+        with whole.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise Unreadable(f"{path} is missing from the run's folder.") from None
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, NotImplementedError, RuntimeError, MemoryError,
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RuntimeError, MemoryError,
             zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
         raise Unreadable(f"{path} is damaged and cannot be shown ({type(error).__name__}).") from None
 

@@ -42,6 +42,7 @@ from studio import preferences, theme
 from studio.preferences import Preferences
 from studio.session import Session
 from studio.strip_model import strip_words
+from studio.views.generations import GenerationsView
 from studio.views.live import LiveView
 from studio.views.welcome import WelcomeView
 from studio.widgets import rail
@@ -63,7 +64,10 @@ class _Page(Protocol):
     go: SignalInstance
 
 
-VIEWS = (View("live", "live", "Live", LiveView),)
+VIEWS = (
+    View("live", "live", "Live", LiveView),
+    View("generations", "generations", "Generations", GenerationsView),
+)
 WELCOME = "welcome"
 THEMES: tuple[tuple[theme.Choice, str], ...] = (("system", "System theme"), ("light", "Light theme"), ("dark", "Dark theme"))
 FIRST_SIZE = QSize(1280, 800)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QEventLoop, QSize, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.later import Later
-from studio.main_window import MainWindow
+from studio.main_window import VIEWS, WELCOME, MainWindow
 from studio.session import Session
 
 PATIENCE_S = 120.0
@@ -21,6 +21,11 @@ LOOKS = 3  # in a row that find nothing under way
 
 class NotReady(Exception):
     """The pages did not come to rest."""
+
+
+def pages() -> list[str]:
+    """What can be drawn, the first screen first."""
+    return [WELCOME, *(view.name for view in VIEWS)]
 
 
 def render(app: QApplication, workspace: Path, out: Path, size: QSize, views: Sequence[str]) -> list[Path]:

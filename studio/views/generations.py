@@ -23,7 +23,7 @@ from engine import compare, words
 from engine.compare import ComparisonError
 from studio import lineage_model, lineage_pictures, lineage_recipes, phrases, theme
 from studio.later import Later
-from studio.lineage_model import Study
+from studio.lineage_model import Box, Study
 from studio.lineage_pictures import Flow, ImageTable, Kind, Listed, Pictures
 from studio.session import Followed, Session
 from studio.widgets.card import ElidedLabel, rule
@@ -118,7 +118,8 @@ class GenerationsView(QWidget):
         column.setSpacing(8)
         column.addWidget(self.chain)
         column.addWidget(self.strip)
-        return Sideways(inside)
+        self._area = Sideways(inside)
+        return self._area
 
     def _tab_row(self) -> QVBoxLayout:
         row = QHBoxLayout()
@@ -168,10 +169,10 @@ class GenerationsView(QWidget):
         self.strip.chosen.connect(self._choose_members)
         self.tabs.currentChanged.connect(self._show_room)
         for room in (self.mistakes, self.matrix):
-            room.pair_chosen.connect(lambda one, other: self._choose_pair((one, other)))
+            room.pair_chosen.connect(self._choose_elsewhere)
             room.picture_opened.connect(self._open_picture)
         self.images.seed_chosen.connect(lambda seed: self._show_room())
-        self.difference.pair_chosen.connect(lambda one, other: self._choose_pair((one, other)))
+        self.difference.pair_chosen.connect(self._choose_elsewhere)
         self.difference.fold.clicked.connect(self._fold)
 
     # which lineage
@@ -265,9 +266,11 @@ class GenerationsView(QWidget):
         """Everything that is quick; the page in sight asks for the rest."""
         boxes = lineage_model.boxes(runs, self._study, self._say)
         self._choose_by_default([box.generation for box in boxes])
-        self._show_head(runs, [box.progress for box in boxes if box.progress])
+        self._show_head(runs, boxes)
         self.chain.show_boxes(boxes)
-        self.chain.choose(self._pair)
+        if self.chain.pair != self._pair:
+            self.chain.choose(self._pair)
+            self._reveal_pair()
         self._show_strip()
         self._show_difference(runs)
         self._show_room()
@@ -275,11 +278,11 @@ class GenerationsView(QWidget):
     def _say(self, one: Followed) -> str:
         return phrases.state_words(one, teacher=self._session.teacher_of(one))
 
-    def _show_head(self, runs: list[Followed], progress: list[lineage_model.Progress]) -> None:
+    def _show_head(self, runs: list[Followed], boxes: list[Box]) -> None:
         about = {name: _about(self._session.lineage(name)) for name in self._names()}
         self.head.show_path([self._lineage, *about[self._lineage].rsplit(", ", 1)], about)
         waits = self._later.waits_for("study") and not self._study.generations
-        lead, rest = ("", "Reading what the runs predicted") if waits else lineage_model.sentence(self._study, progress)
+        lead, rest = ("", "Reading what the runs predicted") if waits else lineage_model.sentence(self._study, boxes)
         self.head.show_sentence(lead, rest, [*(one.problem for one in runs if one.problem), *self._study.left_out])
         self._basis.setText(compare.basis(self._study.lineage))
 
@@ -290,13 +293,23 @@ class GenerationsView(QWidget):
         self._pair = tuple(g for g in self._pair if g in generations)
         if not self._pair_by_hand:
             known = [g for g in self._study.generations if g in generations]
-            self._pair = tuple((known if len(known) > 1 else list(generations))[-2:])
+            found = known if len(known) > 1 else list(generations)
+            self._pair = tuple(found[-2:]) if len(found) > 1 else ()
 
     def _choose_pair(self, pair: tuple[int, ...]) -> None:
         self._pair, self._pair_by_hand = tuple(sorted(set(pair))), True
         self.chain.choose(self._pair)
         self._show_difference(self._session.lineage(self._lineage))
         self._show_room()
+
+    def _choose_elsewhere(self, one: int, other: int) -> None:
+        """Chosen in the page below, so the boxes may be out of sight."""
+        self._choose_pair((one, other))
+        self._reveal_pair()
+
+    def _reveal_pair(self) -> None:
+        for generation in self._pair:
+            self._area.reveal(self.chain.box(generation))
 
     # the ensemble
 
@@ -340,8 +353,12 @@ class GenerationsView(QWidget):
         attempts = tuple((one.name, one.state.attempt, len(one.state.changes)) for side in sides for one in side)
         if self._is_new("difference", (self._pair, attempts)):
             name = f"{self._lineage}, F{self._pair[0]} to F{self._pair[1]}"
-            work = lambda: lineage_recipes.recipe_difference(*map(lineage_recipes.settings, sides))  # noqa: E731
-            self._later.ask("difference", work, lambda rows: self.difference.show_rows(name, rows))
+            older, younger = sides
+            self._later.ask(
+                "difference",
+                lambda: lineage_recipes.recipe_difference(lineage_recipes.settings(older), lineage_recipes.settings(younger)),
+                lambda rows: self.difference.show_rows(name, rows),
+            )
 
     def _fold(self) -> None:
         self._folded_by_hand = True
@@ -368,7 +385,7 @@ class GenerationsView(QWidget):
 
     def _why_empty(self) -> tuple[str, str] | None:
         if self._study.problem:
-            return "These runs cannot be compared", self._study.problem
+            return "Nothing can be laid side by side here", "the sentence above says why; curves and recipes are there"
         if self._study.generations:
             return None
         return NOTHING_YET, "this page begins with the first complete run; the curves are there already"
@@ -424,6 +441,10 @@ class GenerationsView(QWidget):
         note = ("", "")
         if not flow.generations:
             note = "No seed has finished every generation yet", "mistakes are followed within a seed"
+        elif not flow.steps:
+            wrong = f"{words.count(flow.wrong[0])} of {words.plural(flow.predictions, 'prediction')}"
+            later = "what the next generation inherits, fixes and adds shows here when one of its seeds is complete"
+            note = f"F{flow.generations[0]} is wrong in {wrong}", later
         self.mistakes.show_flow(flow, note)
 
     def _show_suspects(self) -> None:

@@ -10,12 +10,14 @@ The cursor of the charts is the one place where the page is read: the probe imag
 import html
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QMouseEvent, QPixmap, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
@@ -51,7 +53,7 @@ WIDE = 1300  # from this width on, chips stand beside the sentence
 LOW = 800  # below this height of the window the log is folded
 SMOOTHING = 90  # in hundredths, as in the picture of the design
 LEFT, RIGHT = 676, 324  # shares of charts and probe images
-INDENT = 4  # of a crumb's words in its button
+INDENT = 5  # of a crumb's words in its button
 BIG, SMALL = 3, 2  # shares of the height
 
 
@@ -64,12 +66,14 @@ class LiveView(QWidget):
         super().__init__()
         self._session = session
         self._stale = True
+        self._related: tuple[object, ...] = ()  # what was last shown of other runs
         self._beside: dict[str, int] = {}  # runs to compare with, and the index of their colour
         self._picked: dict[int, str] = {}  # small charts that a person put somewhere
         self._axis: Axis = "step"
         self._places = np.empty(0)  # of the snapshots, on the axis
         self._drawn: dict[int, object] = {}  # what each chart was last given, so that what is the same is not drawn again
         self._log_by_hand: bool | None = None
+        self._movable: tuple[QWidget, ...] = ()  # what the order of Tab was last made for
         self.reader = Cursor(self)
         self.shelf = live_model.Shelf()
         self.header, self.tools = Header(), Toolbar()
@@ -77,8 +81,10 @@ class LiveView(QWidget):
         self.smalls = [ChartSlot(self.reader, small=True) for _ in live_model.SLOTS]
         self.probes, self.drawer = ProbePanel(), Drawer()
         self._pages, self._page = QStackedWidget(), QScrollArea()
-        self._nothing, self._loading = _nothing(), LoadingNote()
+        self._nothing, self._loading = _Nothing(), LoadingNote()
         self._follow_cursor = QTimer(self, singleShot=True, interval=0)
+        self._look_again = QTimer(self, singleShot=True, interval=100)
+        self._to_drawer = QTimer(self, singleShot=True, interval=0)
         self._lay_out()
         self._listen()
 
@@ -123,10 +129,17 @@ class LiveView(QWidget):
         self._show()
 
     def _others(self) -> None:
-        """News of runs that are not looked at: only those compared matter, and what the menus say."""
-        if self._beside:
-            self._beside = {name: place for name, place in self._beside.items() if self._session.followed(name)}
+        """News of the workspace: here it matters for runs compared, for the teacher, and for what the menus say."""
+        self._beside = {name: place for name, place in self._beside.items() if self._session.followed(name)}
+        one = self._session.chosen
+        if one is not None and (self._beside or self._relatives(one) != self._related):
             self._show()
+
+    def _relatives(self, one: Followed) -> tuple[object, ...]:
+        """What is shown of runs that are not looked at, and whether this one is about to be resumed."""
+        teacher = self._session.teacher_of(one)
+        words_ = tuple((other.word, other.expected) for other in self._session.lineage(one.lineage))
+        return (len(self._session.runs), words_, teacher.state.count if teacher else 0)
 
     def _show(self) -> None:
         """The one pass: everything that is shown of the chosen run."""
@@ -138,13 +151,15 @@ class LiveView(QWidget):
             self._pages.setCurrentWidget(self._nothing if one is None else self._loading)
             if one is not None:
                 self._loading.show_progress(f"Reading {words.plural(one.state.count, 'event')}")
+                self._look_again.start()  # the end of the reading alone is no news of the Session's
             return
-        now = time.time()
+        now, self._related = time.time(), self._relatives(one)
         self._pages.setCurrentWidget(self._page)
         self._show_header(one, now)
         self._show_charts(one, now)
         self._show_probes()
         self.drawer.show_run(one, now)
+        self._order_tabs()
         self.tools.compare.setText(f"Compare run, {len(self._beside)} beside" if self._beside else "Compare run")
         self.tools.compare.setEnabled(len(self._session.runs) > 1)
 
@@ -186,23 +201,23 @@ class LiveView(QWidget):
         for place, page in enumerate(live_model.slot_pages(one)):
             self.smalls[place].show_page(live_model.page(self._picked[place]) if place in self._picked else page)
             self.smalls[place].offer(offered)
+        happened = live_model.events(one.state, self._axis)
         for place, slot in enumerate(self.slots):
+            slot.plot.set_events(happened)
             self._show_chart(place, slot, runs, now)
-        happened = [x for x, _, _ in live_model.events(one.state, self._axis)]
-        self.reader.tell_extent(self, (min(happened), max(happened)) if happened else None)  # seen even past the last point
+        at = [x for x, _, _ in happened]
+        self.reader.tell_extent(self, (min(at), max(at)) if at else None)  # seen even past the last point
         self._show_extras()
 
     def _show_chart(self, place: int, slot: "ChartSlot", runs: Sequence[Shown], now: float) -> None:
         one, page, axis = runs[0].one, slot.page, self._axis
         slot.plot.show_title(page.title, "" if slot.small else live_model.subtitle(one, page))
-        slot.plot.setToolTip("")
         slot.plot.set_x_name(axis, corner=slot is self.matters)
         slot.plot.set_smoothing(self.tools.weight())
         slot.plot.set_raw_behind(self.tools.raw.isChecked())
         slot.plot.set_log_y(self.tools.log_y.isChecked() and not page.is_rate)
         slot.plot.set_empty(*live_model.empty_words(page, one, now))
         slot.plot.set_references(live_model.references(page, one))
-        slot.plot.set_events(live_model.events(one.state, axis))
         teacher = self._session.teacher_of(one)
         color = theme.generation_color(teacher.generation if teacher else 0)
         beside = live_model.teacher_line(page, one, teacher, color, axis) if len(runs) == 1 else None
@@ -214,9 +229,11 @@ class LiveView(QWidget):
     def _show_extras(self) -> None:
         """What the readouts say beside the lines; one of them is read at the cursor."""
         one = self._session.chosen
+        alone = not self._beside  # beside other runs nobody could tell whose best it is
         if one is not None:
             for slot in self.slots:
-                slot.plot.set_readout(live_model.extras(slot.page, one.state, self._axis, self.reader.x))
+                more = live_model.extras(slot.page, one.state, self._axis, self.reader.x) if alone else ()
+                slot.plot.set_readout(more)
 
     def _pick(self, place: int, key: str) -> None:
         self._picked[place] = key
@@ -254,7 +271,8 @@ class LiveView(QWidget):
         groups = live_model.to_compare(one, self._session.runs)
         full = len(self._beside) + 1 >= live_model.MOST_RUNS
         for heading, runs in groups:
-            menu.addSection(heading)
+            menu.addSeparator()
+            menu.addAction(heading).setEnabled(False)
             for other in runs:
                 action = menu.addAction(f"{phrases.run_short(other)}   {phrases.state_words(other)}")
                 action.setCheckable(True)
@@ -370,6 +388,25 @@ class LiveView(QWidget):
         if one is not None:
             QGuiApplication.clipboard().setText(live_model.report(one, time.time()))
 
+    def _see_drawer(self) -> None:
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # so that it stands where it will stand
+        self._page.ensureWidgetVisible(self.drawer, 0, 12)
+
+    def _order_tabs(self) -> None:
+        """Tab goes through the page as one reads it. Charts and buttons that came later would else be the last."""
+        movable = (*(slot.plot for slot in self.slots), *self.drawer.error.findChildren(QPushButton))
+        if movable == self._movable:
+            return
+        self._movable = movable
+        regions = (self.header, self.tools, *self.slots, self.drawer, self.probes)
+        stops = [stop for region in regions for stop in region.findChildren(QWidget) if self._takes_tab(stop)]
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
+
+    def _takes_tab(self, widget: QWidget) -> bool:
+        """Lists of combos and menus are windows of their own."""
+        return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.window() is self.window()
+
     def _redress(self) -> None:
         """Another theme: colours of lines and maps, and the sentence, which carries its colour in its text."""
         self._drawn.clear()
@@ -386,7 +423,11 @@ class LiveView(QWidget):
         self.reader.changed.connect(self._cursor_moved)
         self.reader.x_range_changed.connect(lambda seen: self.tools.follow.setChecked(seen is None))
         self._follow_cursor.timeout.connect(self._read_at_cursor)
+        self._look_again.timeout.connect(self._show)
+        self._to_drawer.timeout.connect(self._see_drawer)
+        self.drawer.needs_seeing.connect(self._to_drawer.start)  # when it has its place
         self.header.run_asked.connect(session.choose)
+        self.header.lineage_asked.connect(lambda: self.go.emit("generations"))
         self.header.chart_asked.connect(self.focus_chart)
         self.tools.axis.chosen.connect(self._change_axis)
         self.tools.changed.connect(self._show)
@@ -449,6 +490,7 @@ class Header(QWidget):
     """Path, sentence, chips. Wide: the chips beside the other two; else the sentence has a row of its own above them."""
 
     run_asked = Signal(str)
+    lineage_asked = Signal()
     chart_asked = Signal(str)
 
     def __init__(self) -> None:
@@ -464,6 +506,7 @@ class Header(QWidget):
         self.sentence = theme.dress(QLabel(), sentence=True)
         self._path, self._chip_row, self._grid = QHBoxLayout(), QHBoxLayout(), QGridLayout(self)
         self._lay_out()
+        self.lineage.clicked.connect(self.lineage_asked)
         for crumb in (self.seed, self.generation):
             crumb.run_asked.connect(self.run_asked)
 
@@ -472,7 +515,7 @@ class Header(QWidget):
         pieces = phrases.run_pieces(one)
         seeds = {other.seed: other for other in lineage if other.generation == one.generation}
         generations = [other for other in lineage if other.seed == one.seed]
-        self.lineage.show_text(pieces[0], leads=False)
+        self.lineage.show_text(pieces[0], leads=len(lineage) > 1)
         self._what.setText(", ".join(pieces[1:3]))
         self.seed.show_choices(f"seed {one.seed}", [(f"seed {seed}", o.name, o is one, "") for seed, o in seeds.items()])
         self.generation.show_choices(f"F{one.generation}", [_generation_entry(o, o is one, now) for o in generations])
@@ -581,8 +624,9 @@ class Crumb(QPushButton):
             action.setCheckable(True)
             action.setChecked(here)
             action.setData(name)
-            if color:
+            if color:  # an icon takes the place of the tick, so the one that is here is told by its weight
                 action.setIcon(_square(color))
+                action.setFont(theme.font("body", bold=here))
             action.triggered.connect(lambda _=False, name=name: self.run_asked.emit(name))
 
     def text_shown(self) -> str:
@@ -607,11 +651,17 @@ def _generation_entry(one: Followed, here: bool, now: float) -> tuple[str, str, 
 
 
 def _square(color: str) -> QPixmap:
-    """The key of a generation."""
-    ratio = 2.0
-    made = QPixmap(QSize(theme.px(9), theme.px(9)) * ratio)
+    """The key of a generation, in the middle of an icon's room."""
+    ratio, side, room = 2.0, theme.px(9), theme.px(16)
+    made = QPixmap(QSize(room, room) * ratio)
     made.setDevicePixelRatio(ratio)
-    made.fill(QColor(in_force(color)))
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(in_force(color)))
+    painter.drawRoundedRect(QRectF((room - side) / 2, (room - side) / 2, side, side), theme.px(2), theme.px(2))
+    painter.end()
     return made
 
 
@@ -779,13 +829,13 @@ class ChartSlot(QWidget):
             small=self.small,
             normalised=page.normalised,
             better=page.better,
-            crop_climb=page.key in live_model.MATTERS,
         )
         plot.head_frame.setToolTip(page.why)
         plot.head.addWidget(self.more)
         self.more.setAccessibleName(f"Show another chart in place of {page.title}")
         self.more.setToolTip("Show another chart here")
         self._column.addWidget(plot)
+        plot.show()  # which Qt would do one turn later, and what is not shown cannot take the focus
         self._cursor.attach(plot)
         return plot
 
@@ -794,7 +844,12 @@ class ChartSlot(QWidget):
 
 
 class Drawer(QWidget):
-    """Below the charts: the log, in its place the error card of a run that needs one, or the end of engine.log."""
+    """Below the charts: the log, in its place the error card of a run that needs one, or the end of engine.log.
+
+    `needs_seeing` when something has come that should not wait below the fold.
+    """
+
+    needs_seeing = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -810,21 +865,37 @@ class Drawer(QWidget):
 
     def show_run(self, one: Followed, now: float) -> None:
         self.log.show_lines(one.state.log)
-        failed = live_model.failure(one, now)
+        failed, before = live_model.failure(one, now), self._failed
         self._failed = failed is not None
         if failed is not None:
             self.error.show_failure(*failed)
+            self._give_room()
         self._choose()
+        if self._failed and not before:
+            self.needs_seeing.emit()
 
     def open_text(self, title: str, note: str, text: str) -> None:
         self.text.show_text(title, note, text)
         self.text.show()
         self._choose()
         self.text.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.needs_seeing.emit()
 
     def close_text(self) -> None:
+        """Back to what was there, with the focus where it can go on."""
+        had_focus = self.text.isAncestorOf(QApplication.focusWidget() or self)
         self.text.hide()
         self._choose()
+        if had_focus:
+            (self.error if self._failed else self.log.view).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """Wrapped text needs a height that depends on the width, which a scrolling page does not ask for by itself."""
+        self.error.setMinimumHeight(max(0, self.error.heightForWidth(self.width())))
 
     def _choose(self) -> None:
         reading = not self.text.isHidden()
@@ -842,7 +913,3 @@ class _Nothing(EmptyNote):
         assert isinstance(column, QVBoxLayout)
         column.insertSpacing(column.count() - 1, 12)
         column.insertWidget(column.count() - 1, self.begin, 0, Qt.AlignmentFlag.AlignHCenter)
-
-
-def _nothing() -> _Nothing:
-    return _Nothing()

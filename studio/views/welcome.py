@@ -119,7 +119,7 @@ class WelcomeView(QWidget):
         runs = self._session.lineage(name)
         if runs:
             self._session.choose(max(runs, key=lambda one: (one.at_work, one.changed_at)).name)
-            self.go.emit("live")
+            self.go.emit("generations")
 
     def _show_all(self) -> None:
         self._all = True

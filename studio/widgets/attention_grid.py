@@ -32,6 +32,7 @@ Maps = NDArray[np.float32]
 GAP = 6  # between pictures
 MARK = 15  # right or wrong, before the answer
 MOST_WORDS = 96  # of width; longer names end in an ellipsis
+MOST_SIDE = 160  # pixels of a drawn map
 BAR = 12  # kept free for the scroll bar, so that nothing moves when it comes
 ALL_HEADS = "All heads"
 STYLES = ("Heat over grey", "Heat")
@@ -84,7 +85,12 @@ class Network(NamedTuple):
 
 
 def map_picture(map_hw: NDArray[np.floating], picture_CHW: Bytes, style: str = STYLES[0]) -> Bytes:
-    """A map as RGB uint8 [H, W, 3] in the grid of its picture, scaled to its own maximum; all zeros stay the lowest colour."""
+    """A map as RGB uint8 [H, W, 3] in the grid of its picture, scaled to its own maximum; all zeros stay the lowest colour.
+
+    A picture larger than MOST_SIDE is thinned to less than that first: more is not seen, and costs 5 ms a map at 224 px.
+    """
+    every = -(-max(picture_CHW.shape[1:]) // MOST_SIDE)
+    picture_CHW = picture_CHW[:, ::every, ::every]
     most = float(map_hw.max())
     heat = grown(map_hw / most if most > 0 else np.zeros_like(map_hw), picture_CHW.shape[1:])
     return theme.magma(heat) if style == "Heat" else theme.heat_over_grey(heat, luminance(picture_CHW))

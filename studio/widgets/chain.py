@@ -6,7 +6,8 @@ from box to box, the arrow keys too; Space or Return selects.
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
+import shiboken6
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -24,12 +25,15 @@ from PySide6.QtWidgets import (
 from studio import theme
 from studio.lineage_model import Box, Progress
 from studio.widgets.card import ElidedLabel, rule
+from studio.widgets.hints import put_hint
 from studio.widgets.painted import Painted, Swatch
 from studio.widgets.seed_dots import SeedDots, Span, common_span
 from studio.widgets.state_mark import StateMark
 
 # The icon and the colour of a judgement; where there is none, the place stays empty.
 MARKS = {"better": ("arrow-up", "ok"), "worse": ("arrow-down", "bad"), "within the noise": ("waves", "muted")}
+LEAST = 250  # width of a box, pixels at scale 1
+FEW = 3  # boxes; fewer do not fill the page
 KEYS = Qt.Key
 
 
@@ -84,7 +88,7 @@ class GenerationBox(QFrame):
         row.setSpacing(8)
         _add(row, Swatch(self.generation), self._name, self._learns)
         row.addStretch(1)
-        _add(row, self._head_mark, self._working_words, self._live)
+        _add(row, self._head_mark, self._working_words, self._live, _Strut(self._live))
         return row
 
     def _middle(self) -> QHBoxLayout:
@@ -93,7 +97,7 @@ class GenerationBox(QFrame):
         _add(row, self._figure, self._spread, self._mark, self._waiting)
         row.addWidget(self._dots, 1)
         row.addWidget(self._bar, 1)
-        row.addStretch(0)
+        row.addWidget(_Strut(self._figure))
         return row
 
     def show_box(self, box: Box, span: Span) -> None:
@@ -106,7 +110,7 @@ class GenerationBox(QFrame):
         self._show_progress(box.progress, bool(box.figure))
         for widget in (self._figure, self._spread, self._dots):
             widget.setVisible(bool(box.figure))
-        self.setToolTip(box.why)
+        put_hint(self, box.why)
         self.setAccessibleName(f"{box.name}, {'selected' if self._selected else 'not selected'}")
         self.setAccessibleDescription(box.description)
 
@@ -167,10 +171,10 @@ class GenerationBox(QFrame):
         self._foot.setColumnStretch(3, 1)
 
     def sizeHint(self) -> QSize:
-        return QSize(max(theme.px(230), min(super().sizeHint().width(), theme.px(330))), super().sizeHint().height())
+        return QSize(max(theme.px(LEAST), min(super().sizeHint().width(), theme.px(330))), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(228), super().minimumSizeHint().height())
+        return QSize(theme.px(LEAST), super().minimumSizeHint().height())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
@@ -184,6 +188,18 @@ class GenerationBox(QFrame):
             self.stepped.emit(steps[KEYS(event.key())])
         else:
             super().keyPressEvent(event)
+
+
+class _Strut(QWidget):
+    """As high as another widget, hidden or not, so that the rows of all boxes stand level; without width."""
+
+    def __init__(self, other: QWidget) -> None:
+        super().__init__()
+        self._other = other
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, self._other.sizeHint().height())
 
 
 def _add(row: QHBoxLayout, *widgets: QWidget) -> None:
@@ -261,6 +277,8 @@ class Chain(QWidget):
             if place:
                 self._row.addWidget(Arrow())
             self._row.addWidget(box, 1)
+        if len(self._boxes) < FEW:
+            self._row.addStretch(FEW - len(self._boxes))
         self.choose(self._chosen)
 
     def _made(self, generation: int) -> GenerationBox:
@@ -280,7 +298,7 @@ class Chain(QWidget):
         """All verdicts on one line, or all on two."""
         count = len(self._boxes)
         if count:
-            room = (self.width() - (count - 1) * theme.px(30)) / count
+            room = (self.width() - (count - 1) * theme.px(30)) / max(count, FEW)
             wanted = max(box.wanted_width() for box in self._boxes.values())
             for box in self._boxes.values():
                 box.set_two_lines(room < wanted)
@@ -300,6 +318,9 @@ class Sideways(QScrollArea):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._inside = inside
+        self._wanted: QWidget | None = None
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._reveal)
         self.setWidget(inside)
         inside.installEventFilter(self)
 
@@ -311,6 +332,15 @@ class Sideways(QScrollArea):
     def minimumSizeHint(self) -> QSize:
         return QSize(theme.px(240), self.sizeHint().height())
 
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll as little as is needed to see a widget inside, now and when its place is known."""
+        self._wanted = widget
+        self._soon.start()
+
+    def _reveal(self) -> None:
+        if self._wanted is not None and shiboken6.isValid(self._wanted):
+            self.ensureWidgetVisible(self._wanted, theme.px(8), 0)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.updateGeometry()
@@ -318,4 +348,6 @@ class Sideways(QScrollArea):
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
+        elif event.type() == QEvent.Type.Resize:
+            self._soon.start()
         return False

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QHBoxLayout, QLabel,
 from studio import theme
 from studio.lineage_model import Averaged
 from studio.widgets.card import ElidedLabel
+from studio.widgets.hints import put_hint
 from studio.widgets.painted import Swatch
 
 KINDS = ("probabilities", "logits")
@@ -24,7 +25,7 @@ class EnsembleStrip(QFrame):
         self.setAccessibleName("Ensemble")
         self._ticks: dict[int, QCheckBox] = {}
         self._title = theme.dress(QLabel("Ensemble"), bold=True)
-        self._title.setToolTip("Born-Again networks averaged (BANE): the mean of what several generations say of a picture")
+        put_hint(self._title, "Born-Again networks averaged (BANE): the mean of what several generations say of a picture")
         self._members = QHBoxLayout()
         self._members.setSpacing(4)
         self._kind = theme.quiet_field(theme.dress(QComboBox(), small=True))
@@ -95,7 +96,7 @@ class EnsembleStrip(QFrame):
             each = ", ".join(f"F{member} {share}" for member, share in result.contributions)
             self._adds.setText(f"each adds {each}")
             told = f"{result.figure} {result.spread}, {result.gain} over the mean of its members; each adds {each}"
-        self.setToolTip(result.why if result else "")
+        put_hint(self, result.why if result else "")
         self.setAccessibleDescription(told)
 
     def _tell(self) -> None:

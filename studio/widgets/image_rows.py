@@ -253,6 +253,7 @@ class ImageRows(Card):
         for widget in (self.wrong, whose, self.seeds):
             self.head.addWidget(widget)
         self.body.setContentsMargins(4, 0, 4, 4)
+        self._note.setContentsMargins(10, 4, 0, 0)
         self.body.addWidget(self._note)
         self.body.addWidget(self.table, 1)
         self.wrong.toggled.connect(self._filter)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QHeaderView, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from engine import words
 from engine.compare import Ensemble
 from studio import theme
-from studio.lineage_pictures import Calibration, with_spread
+from studio.lineage_pictures import Calibration, mean_and_spread
 from studio.widgets.card import Card
 from studio.widgets.reliability_plot import ReliabilityPlot, bin_rows, whole_words
-from studio.widgets.table_twin import Rows, TableTwin, Twin
+from studio.widgets.table_twin import Cell, Rows, TableTwin, Twin
 
 EXPLAINED = (
     "How often a generation is right (up, %) where it is so sure (across, %): all seeds together, 15 bins. On the dotted line "
@@ -58,8 +58,7 @@ class LineageCalibration(QWidget):
         card = Card("Over the seeds", "mean ± sd")
         card.body.setContentsMargins(4, 0, 4, 4)
         card.body.addWidget(self.summary)
-        self.summary.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        card.setMinimumWidth(theme.px(312))
+        card.setMinimumWidth(theme.px(300))
         self._card = card
         return card
 
@@ -92,6 +91,10 @@ class LineageCalibration(QWidget):
 
 def summary_rows(calibrations: Sequence[Calibration], ensembles: Sequence[Ensemble]) -> Rows:
     """One row a generation, then the ensembles, which are one number a set: they average within each seed."""
-    rows: list[list[str | float | None]] = [["", "ECE", "NLL"]]
-    rows += [[f"F{one.generation}", with_spread(one.ece), with_spread(one.nll)] for one in calibrations]
-    return rows + [[one.name, words.number(one.ece), words.number(one.nll)] for one in ensembles]
+    rows: list[list[Cell]] = [["", "ECE", "± sd", "NLL", "± sd"]]
+    rows += [[f"F{one.generation}", *mean_and_spread(one.ece), *mean_and_spread(one.nll)] for one in calibrations]
+    return rows + [[_short(one), words.number(one.ece), None, words.number(one.nll), None] for one in ensembles]
+
+
+def _short(one: Ensemble) -> str:
+    return one.name if len(one.members) <= 3 else f"F{one.members[0]}+…+F{one.members[-1]}"

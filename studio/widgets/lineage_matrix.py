@@ -10,7 +10,7 @@ from studio import theme
 from studio.lineage_pictures import Agreement, Listed, Pictures
 from studio.widgets.agreement_matrix import AgreementMatrix
 from studio.widgets.card import Card
-from studio.widgets.lineage_mistakes import ListOrNote
+from studio.widgets.lineage_mistakes import ListOrNote, scrolling
 from studio.widgets.mistake_list import mistake_row
 from studio.widgets.table_twin import Twin
 
@@ -30,7 +30,7 @@ class LineageMatrix(QWidget):
         super().__init__(parent)
         self._listed: Listed | None = None
         self.matrix = AgreementMatrix()
-        self._twin = Twin(self.matrix, self.matrix.table, "Agreement between generations")
+        self._twin = Twin(scrolling(self.matrix), self.matrix.table, "Agreement between generations")
         self.pictures = ListOrNote("Pictures on which the pair disagrees")
         self._pair_card = Card("They disagree", ruled=True)
         self._pair_card.body.setContentsMargins(1, 2, 1, 4)
@@ -71,7 +71,7 @@ class LineageMatrix(QWidget):
         self.pictures.show_list()
 
     def show_pictures(self, pictures: Pictures) -> None:
-        self.pictures.list.show_pictures(pictures)
+        self.pictures.show_pictures(pictures)
 
     def _open(self, place: int) -> None:
         if self._listed is not None:

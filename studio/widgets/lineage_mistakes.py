@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
 from engine.compare import Suspect
@@ -21,14 +21,28 @@ CAVEAT = "A list to look through, not a count of wrong labels: these networks le
 
 
 class ListOrNote(QStackedWidget):
-    """A list of pictures, or why there is none."""
+    """A list of pictures, with a line where they cannot be seen, or why there is no list."""
 
     def __init__(self, name: str, lines: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.list = PictureList(name, lines)
         self.note = EmptyNote()
-        self.addWidget(self.list)
+        self._missing = theme.dress(ElidedLabel(), small=True, state="warn")
+        self._missing.setContentsMargins(12, 0, 12, 0)
+        self._missing.hide()
+        self._listed = QWidget()
+        column = QVBoxLayout(self._listed)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._missing)
+        column.addWidget(self.list, 1)
+        self.addWidget(self._listed)
         self.addWidget(self.note)
+
+    def show_pictures(self, pictures: Pictures) -> None:
+        self.list.show_pictures(pictures)
+        self._missing.setText(f"No thumbnails: {pictures.problem}")
+        self._missing.setVisible(bool(pictures.problem))
 
     def say(self, sentence: str, when: str = "") -> None:
         self.list.show_nothing()
@@ -36,7 +50,16 @@ class ListOrNote(QStackedWidget):
         self.setCurrentWidget(self.note)
 
     def show_list(self) -> None:
-        self.setCurrentWidget(self.list)
+        self.setCurrentWidget(self._listed)
+
+
+def scrolling(drawing: QWidget) -> QScrollArea:
+    """A drawing that needs more room with every generation scrolls; the page does not grow."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(drawing)
+    return area
 
 
 class LineageMistakes(QWidget):
@@ -50,7 +73,7 @@ class LineageMistakes(QWidget):
         self._lists: Mapping[Kind, Listed] = {}
         self._classes: tuple[str, ...] = ()
         self.flow = MistakesFlow()
-        self._twin = Twin(self.flow, self.flow.table, "Mistakes from generation to generation")
+        self._twin = Twin(scrolling(self.flow), self.flow.table, "Mistakes from generation to generation")
         self._flow_note = EmptyNote()
         self.kinds = Segment(list(NAMES.values()), "Which mistakes")
         self.pictures = ListOrNote("Pictures of the pair")
@@ -141,7 +164,7 @@ class LineageMistakes(QWidget):
 
     def show_pictures(self, pictures: Pictures) -> None:
         for some in (self.pictures, self.suspects):
-            some.list.show_pictures(pictures)
+            some.show_pictures(pictures)
 
     @property
     def kind(self) -> Kind:

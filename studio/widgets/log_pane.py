@@ -209,6 +209,30 @@ class _Pinned(QWidget):
         _paint_line(painter, QRect(theme.px(8), 0, right - theme.px(16), self.height()), self._line, mark=True)
 
 
+class _Filter(QLineEdit):
+    """Words that lines must hold. Esc clears it. The funnel is painted: an action's button would be dressed as a button."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        theme.dress(self, small=True)
+        self.setPlaceholderText("filter")
+        self.setAccessibleName("Filter the log")
+        self.setToolTip("Lines that hold all of these words; Esc clears")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setTextMargins(theme.px(18), 0, 0, 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        size = theme.px(14)
+        theme.paint_icon(QPainter(self), QRectF(theme.px(8), (self.height() - size) / 2, size, size), "filter", "muted")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+
 class LogPane(Card):
     """Head with filter and choices, pinned warnings, lines. `folded_by_hand` tells what a person chose."""
 
@@ -219,7 +243,7 @@ class LogPane(Card):
         self.folded = False
         self.model = LogModel(self)
         self.view = _List()
-        self.filter = theme.dress(QLineEdit(), small=True)
+        self.filter = _Filter()
         self.levels = Segment(list(LEVELS), "Which lines")
         self.copy = theme.put_icon(theme.dress(QPushButton("Copy"), flat=True, small=True), "copy", size=14)
         self.fold_button = theme.dress(QToolButton(), flat=True, small=True)
@@ -330,18 +354,9 @@ class LogPane(Card):
         self.levels.chosen.connect(self._refilter)
         self.copy.clicked.connect(self._copy)
         self.fold_button.clicked.connect(self._toggle)
-        theme.signals.changed.connect(self._redress)
-
-    def _redress(self) -> None:
-        self.view.relay()
-        self._funnel.setIcon(theme.icon("filter", "muted", 14))
+        theme.signals.changed.connect(self.view.relay)
 
     def _lay_out(self) -> None:
-        self.filter.setPlaceholderText("filter")
-        self.filter.setAccessibleName("Filter the log")
-        self.filter.setClearButtonEnabled(True)
-        self._funnel = self.filter.addAction(theme.icon("filter", "muted", 14), QLineEdit.ActionPosition.LeadingPosition)
-        self.filter.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.copy.setToolTip("Copy the lines that are shown, or those selected")
         self.head.setContentsMargins(12, 2, 8, 2)
         for place, part in enumerate((self.filter, self.levels, self._mark, self._when, self._newest), start=2):

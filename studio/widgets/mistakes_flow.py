@@ -81,7 +81,7 @@ class MistakesFlow(Painted):
         return QSize(theme.px(640), theme.px(380))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(110) * max(2, len(self._flow.generations)), theme.px(190))
+        return QSize(theme.px(130) * max(2, len(self._flow.generations) - 1) + theme.px(60), theme.px(190))
 
     # where things are
 

@@ -117,9 +117,10 @@ class RecipeDifference(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Recipe difference", parent=parent, ruled=False)
         self._rows: list[FieldRow] = []
-        self._name = ""
+        self._name = ""  # of the pair; without one, why there is nothing to show
         self.model = DifferenceModel()
         self.before, self.after = self._combo("Older generation"), self._combo("Newer generation")
+        self._to = QLabel("to")
         self._counts = theme.dress(ElidedLabel(), small=True, muted=True)
         self.show_equal = theme.dress(QCheckBox("Show equal fields"), small=True)
         self.copy = theme.put_icon(theme.dress(QPushButton("Copy as text"), flat=True, small=True), "copy", "text2", 14)
@@ -137,6 +138,7 @@ class RecipeDifference(Card):
     def _combo(self, name: str) -> QComboBox:
         combo = theme.quiet_field(theme.dress(QComboBox(), small=True))
         combo.setAccessibleName(name)
+        combo.addItem("F0", 0)  # Qt keeps the width of an empty one for ever
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         combo.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         return combo
@@ -152,7 +154,7 @@ class RecipeDifference(Card):
 
     def _lay_out(self) -> None:
         self.head.setContentsMargins(12, 3, 8, 3)
-        for place, widget in enumerate((self.before, QLabel("to"), self.after, self._counts)):
+        for place, widget in enumerate((self.before, self._to, self.after, self._counts)):
             self.head.insertWidget(2 + place, widget)
         for button in (self.show_equal, self.copy, self.fold):
             self.head.addWidget(button)
@@ -180,6 +182,8 @@ class RecipeDifference(Card):
                 for generation in generations:
                     combo.addItem(f"F{generation}", generation)
             combo.setCurrentIndex(combo.findData(chosen))
+        for widget in (self.before, self._to, self.after):
+            widget.setVisible(len(generations) > 1)
 
     def show_rows(self, name: str, rows: Sequence[FieldRow]) -> None:
         """`name` heads the copied text: "digits, F1 to F2"."""
@@ -188,10 +192,8 @@ class RecipeDifference(Card):
 
     def show_note(self, note: str) -> None:
         """Words in place of the table."""
-        self._name, self._rows = "", []
+        self._name, self._rows = note, []
         self._fill()
-        self._note.setText(note)
-        self._note.setVisible(not self.folded)
 
     def set_folded(self, folded: bool) -> None:
         self._folded = folded
@@ -214,7 +216,8 @@ class RecipeDifference(Card):
         shown = [row for row in self._rows if self.show_equal.isChecked() or not row.equal]
         self.model.show_rows(shown)
         self._counts.setText(self._counted())
-        self._note.setText("" if shown or not self._rows else "Both follow the same recipe, field by field.")
+        same = "Both follow the same recipe, field by field." if self._rows and not shown else ""
+        self._note.setText(same if self._rows else self._name)
         for widget in (self.table, self._rule):
             widget.setVisible(bool(shown) and not self.folded)
         self._note.setVisible(bool(self._note.text()) and not self.folded)
@@ -225,7 +228,7 @@ class RecipeDifference(Card):
 
     def _counted(self) -> str:
         if not self._rows:
-            return ""
+            return self._name if self.folded else ""
         names = ", ".join(row.label.lower() or row.path for row in self._rows if not row.equal)
         return difference_words(self._rows) + (f": {names}" if names and self.folded else "")
 

@@ -17,6 +17,7 @@ from studio.widgets.card import Card, ElidedLabel
 from studio.widgets.painted import Painted, Swatch
 from studio.widgets.table_twin import Rows
 
+DOTS = (1.6, 4.5)  # radius of a dot of the emptiest and of the fullest bin, pixels at scale 1
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BARS = 0.3  # the highest bar's share of the plot, where the bars stand in it
 TALLEST = 1.5  # height of the plot over its width; what is higher gives the bars a place of their own below
@@ -121,15 +122,18 @@ class Diagram(Painted):
             painter.drawRect(QRectF(left + 1, frame.bottom() - tall, (high - low) * frame.width() - 2, tall))
 
     def _draw_points(self, painter: QPainter, diagram: Reliability) -> None:
-        full = diagram.count > 0
-        points = [self.at(c, a) for c, a in zip(diagram.confidence[full].tolist(), diagram.accuracy[full].tolist())]
+        """A thin line through the points; a bin with few answers is a small dot, for little can be said of it."""
+        full = self.full_bins()
+        points = [self.at(float(diagram.confidence[place]), float(diagram.accuracy[place])) for place in full]
         color = theme.color(theme.generation_color(self._generation))
-        painter.setPen(QPen(color, theme.px(2)))
+        painter.setPen(QPen(color, 1.2 * theme.scale()))
         painter.drawPolyline(points)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        for point in points:
-            painter.drawEllipse(point, theme.scale() * 2.5, theme.scale() * 2.5)
+        for place, point in zip(full, points):
+            share = float(diagram.count[place]) / max(1, int(diagram.count.max()))
+            radius = theme.scale() * (DOTS[0] + (DOTS[1] - DOTS[0]) * share**0.5)
+            painter.drawEllipse(point, radius, radius)
 
     def draw_front(self, painter: QPainter) -> None:
         if self._diagram is None or self._bin < 0 or not self._diagram.count[self._bin]:

@@ -77,6 +77,8 @@ class TableTwin(QTableView):
 
     def show_rows(self, rows: Rows) -> None:
         self._model.show_rows(rows)
+        if self._model.columnCount():
+            self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
 
 class Twin(QStackedWidget):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import recorded
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMenu, QWidget
 
@@ -122,11 +122,12 @@ def test_that_the_window_opens_on_the_first_screen(opened: Open, tmp_path: Path)
 
 def test_that_keys_lead_to_the_views_and_back(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
-    for key, name in ((KEYS.Key_1, "live"), (KEYS.Key_Home, "welcome"), (KEYS.Key_1, "live")):
-        QTest.keyClick(window, key, CTRL)
-        assert window.current == name
-    assert window.rail.buttons["live"].isChecked()
-    assert window.windowTitle().startswith("Live")
+    for place, view in enumerate(main_window.VIEWS, 1):
+        QTest.keyClick(window, KEYS(KEYS.Key_0 + place), CTRL)
+        assert window.current == view.name and window.windowTitle().startswith(view.title)
+        assert [name for name, button in window.rail.buttons.items() if button.isChecked()] == [view.name]
+    QTest.keyClick(window, KEYS.Key_Home, CTRL)
+    assert window.current == "welcome"
 
 
 def test_that_the_rail_leads_to_the_views_and_the_mark_home(opened: Open, tmp_path: Path) -> None:
@@ -143,15 +144,15 @@ def test_that_the_rail_leads_to_the_views_and_the_mark_home(opened: Open, tmp_pa
 def test_that_the_rail_names_only_the_views_there_are_and_tells_their_keys(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
     texts = {button.text(): button.toolTip() for button in window.rail.buttons.values()}
-    assert texts == {"Live": "Live  Ctrl+1"}
+    assert texts == {view.title: f"{view.title}  Ctrl+{place}" for place, view in enumerate(main_window.VIEWS, 1)}
 
 
 def test_that_a_view_can_ask_for_another(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
-    window.views["live"].go.emit("welcome")
-    assert window.current == "welcome"
     window.welcome.go.emit("live")
     assert window.current == "live"
+    window.views["live"].go.emit("generations")
+    assert window.current == "generations"
 
 
 def test_that_a_shown_page_can_be_scrolled_by_keys_at_once(opened: Open, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_that_tab_walks_from_the_rail_through_the_page_to_the_strip(opened: Open
         reached.append(QApplication.focusWidget())
     strip = window.strip
     wanted = [
-        window.rail.buttons["live"], window.rail.settings,
+        *window.rail.buttons.values(), window.rail.settings,
         window.welcome.sample.button, strip.sentence, strip.pause, strip.stop.face, strip.stop.more,
     ]  # fmt: skip
     places = [reached.index(widget) for widget in wanted]
@@ -583,13 +584,18 @@ def test_that_pages_are_drawn_off_screen_without_torch(without_torch: dict[str, 
     size = ("--size", "1280x720", "--theme", "dark")
     done = python("-m", "studio", "--render", str(out), str(tmp_path / "runs"), *size, env=without_torch)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(out / "live.png")]
+    assert done.stdout.split() == [str(out / f"{view.name}.png") for view in main_window.VIEWS]
     assert "Traceback" not in done.stderr
-    for name in ("live",):
-        picture = main_window.QWidget().grab()
-        assert picture.load(str(out / f"{name}.png"))
+    for view in main_window.VIEWS:
+        picture = QPixmap(str(out / f"{view.name}.png"))
         assert (picture.width(), picture.height()) == (1280, 720)
         assert picture.toImage().pixelColor(2, 360).name() == theme.DARK.window.lower()
+
+
+def test_that_a_page_there_is_not_is_told_with_those_there_are(without_torch: dict[str, str], tmp_path: Path) -> None:
+    done = python("-m", "studio", "--render", str(tmp_path / "out"), str(tmp_path), "--view", "lve", env=without_torch)
+    assert done.returncode == 2
+    assert "there is no page 'lve'; there are welcome, live, " in done.stderr and "Traceback" not in done.stderr
 
 
 CLOSING = """

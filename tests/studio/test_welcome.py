@@ -100,7 +100,7 @@ def test_that_the_words_of_the_sample_follow_its_state(show: Open, tmp_path: Pat
     settle(view.session)
     assert view.sample.button.text() == "Look at the sample"
     press(view.sample.button)
-    assert view.went == ["live"]
+    assert view.went == ["generations"]
     assert view.session.chosen.lineage == "digits"
 
 
@@ -295,7 +295,7 @@ def test_that_a_lineage_opens_by_click_and_by_key(show: Open, tmp_path: Path, wa
         table.setFocus()
         table.setCurrentIndex(table.model().index(0, 0))
         QTest.keyClick(table, Qt.Key.Key_Return)
-    assert view.went == ["live"]
+    assert view.went == ["generations"]
     assert view.session.chosen.lineage == "other"
 
 

@@ -33,7 +33,7 @@ def test_that_the_wheel_carries_code_recipes_icons_and_licence(installed):
     assert not (installed / "tests").exists()
 
 
-def test_that_the_demo_runs_from_another_folder_and_leaves_a_table_and_a_picture(installed, tmp_path):
+def test_that_the_demo_runs_from_another_folder_and_leaves_a_table_and_two_pictures(installed, tmp_path):
     environment = {**processes.environment(), "PYTHONPATH": str(installed), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
     (tmp_path / "engine").mkdir()  # a folder of that name must not get in the way
     (tmp_path / "engine" / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
@@ -50,8 +50,9 @@ def test_that_the_demo_runs_from_another_folder_and_leaves_a_table_and_a_picture
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one seed only, no verdict" in done.stdout and "F1+F2+F3" in done.stdout
-    width, height = size_of(runs / "pictures" / "live.png")
-    assert width >= 1280 and height >= 720
+    for name in ("live.png", "generations.png"):
+        width, height = size_of(runs / "pictures" / name)
+        assert width >= 1280 and height >= 720
     assert (runs / "pictures" / "live.png").stat().st_size > 20_000
 
 
