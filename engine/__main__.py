@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine import __version__
 
-REFUSED = 2
+FAILED, REFUSED, STOPPED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refused, RecipeErrors) as refusal:
         print(f"filial: {refusal}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        return STOPPED
     except BrokenPipeError:  # `filial status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        print(f"filial: {error.filename or 'the workspace'}: {error.strerror or error}", file=sys.stderr)
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(verb=studio)
     verbs = parser.add_subparsers(metavar="VERB")
 
-    demo_ = _verb(verbs, "demo", demo, "born-again training on real digits: about a minute, then the table of generations")
+    demo_ = _verb(verbs, "demo", demo, "born-again training on real digits: about two minutes, then the table of generations")
     demo_.add_argument("--seeds", type=_count, default=3, metavar="N", help="chains of generations (default 3)")
     demo_.add_argument("--headless", action="store_true", help="no window even where there is a display")
 
@@ -175,9 +180,9 @@ def resume(asked: argparse.Namespace) -> int:
 
 
 def compare(asked: argparse.Namespace) -> int:
-    from engine import console
+    from engine import table
 
-    return console.compare(_workspace(asked), asked.lineage, asked.members, asked.json)
+    return table.compare(_workspace(asked), asked.lineage, asked.members, asked.json)
 
 
 def doctor(asked: argparse.Namespace) -> int:
@@ -194,8 +199,8 @@ def _send(asked: argparse.Namespace, command: object) -> int:
     state = Observer().state_of(run, folded)
     if state not in ("starting", "running", "stopping", "unresponsive"):
         raise Refused(f"{run.name} is {state}; there is no engine to ask")
-    attempt = folded.attempt if folded.finished is None else folded.attempt + 1
-    run.send(command(attempt))  # type: ignore[operator]
+    status = run.status()  # a new attempt beats before its first event is written
+    run.send(command(max(folded.attempt, status.attempt if status else 0)))  # type: ignore[operator]
     print(f"{run.name}: asked")
     return 0
 

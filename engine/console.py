@@ -1,4 +1,4 @@
-"""What the command line says: progress of runs, the status table, the table of generations. Reads folders, decides nothing.
+"""What the command line says: progress of runs and the status table. Reads folders, decides nothing.
 
 On a terminal progress is drawn as bars (rich); elsewhere each epoch is a plain line, so that a log stays readable.
 """
@@ -11,17 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
-from engine import lineages, queue, words
-from engine.compare import Ensemble, Verdict, basis, ensemble, ensembles, headline, rows, verdict_words, verdicts
-from engine.compare import as_json as compare_as_json
-from engine.predictions import ComparisonError, Lineage
-from engine.run import Observer, Refused, Run, Workspace
+from engine import queue, words
+from engine.run import Observer, Run
 from engine.state import RunState
 
 OUT = Console(highlight=False, soft_wrap=True)
@@ -176,57 +171,3 @@ def _row(run: Run, observer: Observer) -> dict[str, Any]:
         "best": {"metric": "val/accuracy", "value": best[0], "step": best[1]} if best else None,
         "altered": folded.altered,
     }
-
-
-def compare(workspace: Workspace, name: str | None, members: str | None, as_json: bool) -> int:
-    """The generations of a lineage: means, spread, verdicts, ensembles."""
-    name, runs = lineages.choose(workspace, name)
-    try:
-        lineage = lineages.read(runs)
-        judged = verdicts(lineage)
-        chosen = ensemble(lineage, _members(members)) if members else None
-    except ComparisonError as error:
-        raise Refused(str(error)) from None
-    if as_json:
-        whole = {"lineage": name, **compare_as_json(lineage, judged)}
-        whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}
-        json.dump(whole, sys.stdout, indent=1)
-        sys.stdout.write("\n")
-        return 0
-    OUT.print(Text(name, style="bold"), Text("".join(headline(lineage, judged))))
-    if lineage.generations:
-        OUT.print(_generations_table(lineage, judged, chosen))
-        OUT.print(Text(basis(lineage), style="dim"))
-    return 0
-
-
-def _generations_table(lineage: Lineage, judged: Sequence[Verdict], chosen: Ensemble | None) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "accuracy", "± sd", "NLL", "ECE", "agreement", "inherited", "fixed", "new", "against its teacher"):
-        words_of_it = title == "against its teacher"
-        table.add_column(title, justify="left" if words_of_it or not title else "right", no_wrap=not words_of_it)
-    for row in rows(lineage, judged):
-        rates = (row.agreement, row.inherited, row.fixed, row.new)
-        table.add_row(
-            row.name,
-            words.percent(row.mean),
-            "" if row.sd is None else f"{100 * row.sd:.1f}",
-            words.number(row.nll),
-            words.number(row.ece),
-            *("" if value is None else words.percent(value) for value in rates),
-            verdict_words(row.verdict) if row.verdict else "",
-        )
-    for one in [chosen] if chosen else ensembles(lineage):
-        sd = "" if one.sd is None else f"{100 * one.sd:.1f}"
-        gain = f"{words.points(one.gain)} over the mean of its members"
-        name = "+".join(f"F{member}" for member in one.members)
-        table.add_row(name, words.percent(one.mean), sd, words.number(one.nll), words.number(one.ece), "", "", "", "", gain)
-    return table
-
-
-def _members(text: str) -> list[int]:
-    """ "F1,F3" or "1,3" -> [1, 3]."""
-    found = [part.strip().upper().removeprefix("F") for part in text.split(",")]
-    if not all(part.isdigit() for part in found):
-        raise Refused(f"--members: {text!r} names no generations; write them like F1,F2,F3")
-    return [int(part) for part in found]

@@ -15,11 +15,10 @@ import tomlkit
 import torch
 from msgspec import Struct
 
-from engine import __version__, checkpoint, processes, recipe
+from engine import __version__, checkpoint, processes, recipe, words
 from engine.fields import Field
 from engine.recipe import RunRecipe
 from engine.run import Refused, Run
-from engine.words import percent
 
 FASTER = 1.1  # bfloat16 costs digits; below a tenth gained it is not worth them
 
@@ -97,7 +96,15 @@ def core_slots() -> list[str]:
 
 
 def slots_for(decided: Decided) -> tuple[list[str], int]:
-    """The host-wide slots an engine must hold, and how many: its threads' cores, or the whole GPU."""
+    """The host-wide slots an engine must hold, and how many: its threads' cores, or the whole GPU. Raises Refused.
+
+    Results depend on the number of threads to the last bit, so a run that began with more than there are here is not continued.
+    """
+    if decided.device == "cpu" and decided.threads > processes.free_cores():
+        here = words.plural(processes.free_cores(), "core")
+        raise Refused(
+            f"compute.threads: this run began with {decided.threads} threads, here are {here}; continue it where it began"
+        )
     return (core_slots(), decided.threads) if decided.device == "cpu" else ([f"{decided.device}-0"], 1)
 
 
@@ -108,7 +115,7 @@ def decide_precision(asked: RunRecipe, decided: Decided, step: Callable[[str], N
     seconds = {precision: _seconds(step, precision, decided.device) for precision in ("float32", "bfloat16")}
     ratio = seconds["float32"] / seconds["bfloat16"]
     chosen = "bfloat16" if ratio >= FASTER else "float32"
-    reason = f"measured: bfloat16 runs at {percent(ratio, 0)} of float32's speed on this model and device"
+    reason = f"measured: bfloat16 runs at {words.percent(ratio, 0)} of float32's speed on this model and device"
     return msgspec.structs.replace(decided, precision=chosen, precision_reason=reason)
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from engine import console, processes, queue, recipe
+from engine import console, processes, queue, recipe, table
 from engine.recipe import RecipeFile
 from engine.run import Workspace
 
@@ -39,7 +39,7 @@ def _headless(workspace: Workspace, file: RecipeFile) -> int:
     code = console.train_in_turn(queue.to_do(runs, resume=True), len(runs))
     if code:
         return code
-    console.compare(workspace, file.recipe.lineage, None, as_json=False)
+    table.compare(workspace, file.recipe.lineage, None, json_wanted=False)
     console.OUT.print(f"{time.monotonic() - began:.0f} s")
     if not processes.missing_for_window():
         _draw(workspace)
@@ -61,9 +61,10 @@ def _draw(workspace: Workspace) -> None:
 def _in_the_window(workspace: Workspace, file: RecipeFile, changes: list[str]) -> int:
     """Training is started detached, as the window itself would: closing the window leaves it running."""
     runs = workspace.create(file)
-    if queue.to_do(runs, resume=True):
+    work = queue.to_do(runs, resume=True)
+    if work:
         sets = [part for change in changes for part in ("--set", change)]
         command = processes.python("engine", "train", RECIPE, "--resume", "--runs", str(workspace.folder), *sets)
         processes.start(command, workspace.folder / "studio.log", detached=True)
-    window = processes.python("studio", str(workspace.folder))
+    window = processes.python("studio", str((work or runs[-1:])[0].folder))  # a run's folder opens Live on it
     return subprocess.call(window, env=processes.environment())

@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
 
 from engine import processes
 from engine.run import Observer, Refused, Run, Workspace, teacher_of
@@ -89,11 +88,6 @@ def work(runs: Sequence[Run], follow: Follow) -> int:
 def engine(run: Run, detached: bool) -> subprocess.Popen[bytes]:
     """Start the process that trains one run; its output goes to the run's engine.log."""
     return processes.start(processes.python("engine", "train", "--run", str(run.folder)), run.log_path, detached)
-
-
-def detach(workspace: Sequence[str], log: Any) -> subprocess.Popen[bytes]:
-    """Start `filial train ...` so that it outlives whoever started it."""
-    return processes.start(processes.python("engine", *workspace), log, detached=True)
 
 
 def _is_waiting_in_vain(run: Run) -> bool:

@@ -56,6 +56,8 @@ def train(run: Run) -> int:
         except Exception as error:
             traceback.print_exc()
             finished = events.Finished(reason="failed", detail=_in_words(error))
+        for command in attempt.new_commands():
+            attempt.acknowledge(command, "expired", "the attempt has ended")
         attempt.record(finished)
         attempt.sync()
     return EXIT[finished.reason]
@@ -124,7 +126,7 @@ class Training:
         if pinned is not None:
             decide.check_teacher(self.run, pinned)
         try:
-            torch.manual_seed(generator_seed("initialisation", asked.seed, asked.generation))
+            self.seed("initialisation", asked.seed, asked.generation)
             student = self.built_from.network()
         except ValueError as error:
             raise Failed(f"model.{error}") from None
@@ -213,7 +215,7 @@ class Training:
         batch = self.batches.at(epoch, place)
         self.waited_s += time.perf_counter() - began
         self.set_rates()
-        torch.manual_seed(generator_seed("step", self.asked.seed, self.step))  # dropout too is a function of the step
+        self.seed("step", self.asked.seed, self.step)  # dropout too is a function of the step
         with self.precision(self.decided.precision):
             loss, values = self.method.loss(batch, self.step)
         loss.backward()
@@ -363,13 +365,22 @@ class Training:
             self.probe()
             self.save_maps()
         elif isinstance(wish, commands.Change):
-            self.attempt.record(events.Changed(step=self.step, field=wish.field, value=wish.value))
             self.apply(wish.field, wish.value)
+            self.attempt.record(events.Changed(step=self.step, field=wish.field, value=wish.value))
 
     def apply(self, field: str, value: float | int | bool | str) -> None:
-        self.asked = changed(self.asked, field, value)
+        self.asked = recipe.changed(self.asked, field, value)
 
     # ---- small things ---------------------------------------------------------------------------------------------------
+
+    def seed(self, purpose: str, *coordinates: int) -> None:
+        """What torch.manual_seed does, for the devices in use only: that takes a stack trace for each GPU there might be."""
+        number = generator_seed(purpose, *coordinates)
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed_all(number)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(number)
 
     def begin(self, phase: str, detail: str) -> None:
         self.attempt.record(events.PhaseBegan(name=phase, detail=detail))
@@ -396,17 +407,6 @@ class Training:
 
     def precision(self, name: str) -> Any:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
-
-
-def changed(asked: RunRecipe, field: str, value: float | int | bool | str) -> RunRecipe:
-    """The recipe with one field different. Raises RecipeErrors."""
-    table = recipe.to_table(asked)
-    *path, last = field.split(".")
-    place = table
-    for part in path:
-        place = place[part]
-    place[last] = value
-    return recipe.parse(RunRecipe, table)  # type: ignore[no-any-return]
 
 
 def learning_rate(asked: RunRecipe, per_epoch: int) -> schedule.Schedule:

@@ -215,3 +215,40 @@ def test_that_ctrl_c_is_stop_now_and_the_exit_code_is_130(workspace, tmp_path):
     assert state.finished.reason == "stopped" and run.newest_valid_step() == state.step
     refused = filial("train", recipe, "--runs", workspace.folder)
     assert refused.returncode == 2 and "toy-s0-F0 is stopped" in refused.stderr and "--resume" in refused.stderr
+
+
+def test_that_a_wish_that_comes_after_the_last_step_is_told_it_came_too_late(workspace, monkeypatch):
+    run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
+    original = room.Training.report
+
+    def reporting(self):
+        finished = original(self)
+        run.send(Stop(when="now", attempt=1))
+        return finished
+
+    monkeypatch.setattr(room.Training, "report", reporting)
+    assert train(run) == 0
+    assert list(run.state().acknowledged.values()) == ["expired"] and run.state().completed
+
+
+def test_that_a_run_of_more_threads_than_there_are_cores_is_not_continued_here(workspace, monkeypatch):
+    run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
+    ask_at(monkeypatch, run, 4, Stop(when="now"))
+    assert train(run) == 130
+    path = run.folder / "effective.toml"
+    path.write_text(path.read_text().replace("threads = 1", "threads = 1000"))
+    assert train(run) == 1
+    assert "began with 1000 threads" in run.state().finished.detail
+
+
+def test_that_seeding_a_step_draws_what_torchs_own_seeding_draws(workspace):
+    import torch
+
+    from engine.data.order import generator_seed
+
+    training = room.Training.__new__(room.Training)
+    training.device = torch.device("cpu")
+    training.seed("step", 3, 7)
+    drawn = torch.rand(5)
+    torch.manual_seed(generator_seed("step", 3, 7))
+    assert torch.equal(drawn, torch.rand(5))
