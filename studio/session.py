@@ -284,7 +284,10 @@ class Session(QObject):
     def _go_along(self) -> None:
         """Who looked at a run while it was at work is taken along when it completes and the next of its lineage begins."""
         one = self.chosen
-        if one is None or not self._goes_along or not one.state.completed:
+        if one is None:
+            return
+        self._goes_along |= one.at_work or one.expected  # also a run that was still queued when it was chosen
+        if not (self._goes_along and one.state.completed):
             return
         following = next((other for other in self.lineage(one.lineage) if other.at_work), None)
         if following is not None:

@@ -386,7 +386,7 @@ class SampleCard(Card):
 
     def show_sample(self, state: SampleState, workspace: Path, primary: bool) -> None:
         chains = f"{words.plural(state.seeds, 'chain')} of F0 to F{state.generations}"
-        self._words.setText(f"Born-again training on 1,797 real digits: {chains}, about a minute on two cores.")
+        self._words.setText(f"Born-again training on 1,797 real digits: {chains}, about two minutes on two cores.")
         self.button.setText(state.act)
         theme.dress(self.button, primary=primary)
         caches = tuple(str(path) for path in sorted((workspace / "data").glob("digits-*.npz"))) or ("",)

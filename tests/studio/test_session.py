@@ -214,6 +214,19 @@ def test_that_who_looks_at_a_run_at_work_goes_along_with_its_lineage(follow: Ope
         assert session.chosen is one(session, f1)
 
 
+def test_that_who_chose_a_run_before_it_began_goes_along_as_well(follow: Open, tmp_path: Path) -> None:
+    f0, f1 = recorded.lineage(tmp_path)[:2]
+    session = follow(tmp_path)
+    session.choose(f0.name)
+    with recorded.alive(f0):
+        settle(session)
+        recorded.complete(f0)
+    settle(session)
+    with recorded.alive(f1):
+        settle(session)
+        assert session.chosen is one(session, f1)
+
+
 def test_that_who_chose_a_finished_run_stays_with_it(follow: Open, tmp_path: Path) -> None:
     f0, f1 = recorded.lineage(tmp_path)[:2]
     recorded.complete(f0)
