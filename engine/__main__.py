@@ -116,7 +116,7 @@ def demo(asked: argparse.Namespace) -> int:
 def train(asked: argparse.Namespace) -> int:
     if asked.run:
         return _train_one(asked.run)
-    from engine import console, queue, recipe
+    from engine import console, recipe, turns
     from engine.run import Refused
 
     if not asked.recipe:
@@ -124,7 +124,7 @@ def train(asked: argparse.Namespace) -> int:
     file = recipe.read(asked.recipe, asked.set)
     _check_timm(file.recipe)
     runs = _workspace(asked).create(file)
-    return console.train_in_turn(queue.to_do(runs, asked.resume), len(runs))
+    return console.train_in_turn(turns.to_do(runs, asked.resume), len(runs))
 
 
 def _train_one(folder: Path) -> int:
@@ -171,11 +171,11 @@ def kill(asked: argparse.Namespace) -> int:
 
 
 def resume(asked: argparse.Namespace) -> int:
-    from engine import console, queue
+    from engine import console, turns
 
     run = _run(asked, asked.run)
-    work = queue.to_do([run], resume=True)
-    rest = queue.to_do([other for other in queue.rest_of_lineage(run) if other != run], resume=False)
+    work = turns.to_do([run], resume=True)
+    rest = turns.to_do([other for other in turns.rest_of_lineage(run) if other != run], resume=False)
     return console.train_in_turn(work + rest, len(work) + len(rest))
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine import queue, words
+from engine import turns, words
 from engine.run import Observer, Run
 from engine.state import RunState
 
@@ -31,7 +31,7 @@ def train_in_turn(runs: Sequence[Run], of: int) -> int:
     if not runs:
         return 0
     with _Display(len(runs)) as display:
-        return queue.work(runs, display.follow)
+        return turns.work(runs, display.follow)
 
 
 class _Display:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from engine import console, processes, queue, recipe, table
+from engine import console, processes, recipe, table, turns
 from engine.recipe import RecipeFile
 from engine.run import Workspace
 
@@ -36,7 +36,7 @@ def _why_no_window(headless: bool) -> str:
 def _headless(workspace: Workspace, file: RecipeFile) -> int:
     began = time.monotonic()
     runs = workspace.create(file)
-    code = console.train_in_turn(queue.to_do(runs, resume=True), len(runs))
+    code = console.train_in_turn(turns.to_do(runs, resume=True), len(runs))
     if code:
         return code
     table.compare(workspace, file.recipe.lineage, None, json_wanted=False)
@@ -61,7 +61,7 @@ def _draw(workspace: Workspace) -> None:
 def _in_the_window(workspace: Workspace, file: RecipeFile, changes: list[str]) -> int:
     """Training is started detached, as the window itself would: closing the window leaves it running."""
     runs = workspace.create(file)
-    work = queue.to_do(runs, resume=True)
+    work = turns.to_do(runs, resume=True)
     if work:
         sets = [part for change in changes for part in ("--set", change)]
         command = processes.python("engine", "train", RECIPE, "--resume", "--runs", str(workspace.folder), *sets)

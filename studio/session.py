@@ -15,7 +15,7 @@ import msgspec
 import psutil
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine import processes, queue, recipe
+from engine import processes, recipe, turns
 from engine.commands import AnyCommand, Pause, Stop
 from engine.fields import RecipeErrors
 from engine.recipe import RunRecipe
@@ -384,7 +384,7 @@ class Session(QObject):
         try:
             file = recipe.read(source, sets)
             runs = self.workspace.create(file)
-            work = queue.to_do(runs, resume=True)
+            work = turns.to_do(runs, resume=True)
         except (Refused, RecipeErrors, OSError) as refusal:
             self.refused.emit(str(refusal))
             return False

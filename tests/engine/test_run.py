@@ -851,7 +851,7 @@ FRONT = [
     "run",
     "state",
     "compare",
-    "queue",
+    "turns",
     "processes",
     "schedule",
     "words",

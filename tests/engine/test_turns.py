@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import toys
 
-from engine import processes, queue
+from engine import processes, turns
 from engine.run import Refused, Run
 
 POSIX = pytest.mark.skipif(processes.WINDOWS, reason="signals of POSIX")
@@ -29,7 +29,7 @@ def names(runs: list[Run]) -> list[str]:
 
 def refusal(runs: list[Run], resume: bool = False) -> str:
     with pytest.raises(Refused) as refused:
-        queue.to_do(runs, resume)
+        turns.to_do(runs, resume)
     return str(refused.value)
 
 
@@ -37,20 +37,20 @@ def refusal(runs: list[Run], resume: bool = False) -> str:
 
 
 def test_that_everything_is_to_be_done_at_first(chain: list[Run]) -> None:
-    assert queue.to_do(chain, resume=False) == chain
+    assert turns.to_do(chain, resume=False) == chain
 
 
 def test_that_completed_runs_are_skipped(chain: list[Run]) -> None:
     toys.tell(chain[0], *toys.history(1, end="completed"))
-    assert names(queue.to_do(chain, resume=False)) == ["toy-s0-F1", "toy-s0-F2"]
+    assert names(turns.to_do(chain, resume=False)) == ["toy-s0-F1", "toy-s0-F2"]
     for run in chain[1:]:
         toys.tell(run, *toys.history(1, end="completed"))
-    assert queue.to_do(chain, resume=False) == [] == queue.to_do(chain, resume=True)
+    assert turns.to_do(chain, resume=False) == [] == turns.to_do(chain, resume=True)
 
 
 def test_that_lost_runs_are_continued_unasked(chain: list[Run]) -> None:
     toys.tell(chain[0], *toys.history(1))
-    assert queue.to_do(chain, resume=False) == chain
+    assert turns.to_do(chain, resume=False) == chain
 
 
 @pytest.mark.parametrize("reason", ["paused", "stopped", "failed"])
@@ -59,7 +59,7 @@ def test_that_paused_stopped_and_failed_runs_are_named_and_refused_unless_resume
     toys.put_checkpoint(chain[0], 30)
     sentence = f"toy-s0-F0 is {reason}; add --resume to go on from step 30, or give the lineage another name"
     assert refusal(chain) == sentence
-    assert queue.to_do(chain, resume=True) == chain
+    assert turns.to_do(chain, resume=True) == chain
 
 
 def test_that_all_runs_that_stand_in_the_way_are_named(chain: list[Run]) -> None:
@@ -79,13 +79,13 @@ def test_that_a_run_at_work_is_refused_even_if_resumed(chain: list[Run]) -> None
 
 def test_that_a_run_of_another_host_needs_consent(chain: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(queue.time, "sleep", waits.append)
+    monkeypatch.setattr(turns.time, "sleep", waits.append)
     toys.tell(chain[0], *toys.history(1))
     toys.put_status(chain[0], host="elsewhere")
     assert refusal(chain) == (
         "toy-s0-F0 was at work on elsewhere and is not heard from here; add --resume if it has ended there"
     )
-    assert queue.to_do(chain, resume=True) == chain
+    assert turns.to_do(chain, resume=True) == chain
     assert len(waits) == 2 and min(waits) > 2.0, "its counter moves at least every 2 s"
 
 
@@ -94,7 +94,7 @@ def test_that_a_run_alive_on_another_host_is_refused_even_with_consent(
 ) -> None:
     toys.tell(chain[0], *toys.history(1))
     toys.put_status(chain[0], beat=1, host="elsewhere", pid=77)
-    monkeypatch.setattr(queue.time, "sleep", lambda seconds: toys.put_status(chain[0], beat=2, host="elsewhere", pid=77))
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: toys.put_status(chain[0], beat=2, host="elsewhere", pid=77))
     sentence = "toy-s0-F0 is running in process 77 on elsewhere; stop it first (`filial stop toy-s0-F0`), or wait for it"
     assert refusal(chain, resume=True) == sentence
 
@@ -103,8 +103,8 @@ def test_that_nobody_waits_for_other_hosts_without_a_reason(chain: list[Run], mo
     toys.tell(chain[0], *toys.history(1, end="completed"))
     toys.put_status(chain[0], host="elsewhere")
     toys.tell(chain[1], *toys.history(1))
-    monkeypatch.setattr(queue.time, "sleep", lambda seconds: 1 / 0)
-    assert names(queue.to_do(chain, resume=False)) == ["toy-s0-F1", "toy-s0-F2"]
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: 1 / 0)
+    assert names(turns.to_do(chain, resume=False)) == ["toy-s0-F1", "toy-s0-F2"]
 
 
 def test_that_those_that_wait_for_a_run_follow_it(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_that_those_that_wait_for_a_run_follow_it(tmp_path: Path) -> None:
     toys.runs(tmp_path)
     toys.tell(runs[0], *toys.history(1, end="stopped"))
     toys.tell(runs[3], *toys.history(1, end="completed"))
-    assert names(queue.rest_of_lineage(runs[0])) == ["toy-s0-F0", "toy-s0-F1", "toy-s0-F2", "toy-s1-F1", "toy-s1-F2"]
+    assert names(turns.rest_of_lineage(runs[0])) == ["toy-s0-F0", "toy-s0-F1", "toy-s0-F2", "toy-s1-F1", "toy-s1-F2"]
 
 
 # ---- in turn ------------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_that_those_that_wait_for_a_run_follow_it(tmp_path: Path) -> None:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
     """Works through runs whose engines end as told: `work(runs, "completed", 1, ...)`. Returns the exit code and who worked."""
-    monkeypatch.setattr(queue, "engine", lambda run, detached: SimpleNamespace(detached=detached))
+    monkeypatch.setattr(turns, "engine", lambda run, detached: SimpleNamespace(detached=detached))
 
     def work(runs: list[Run], *ends: Any) -> tuple[int, list[str]]:
         worked: list[str] = []
@@ -135,7 +135,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]
                 toys.tell(run, *toys.history(1, end=end))
             return {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}.get(end, end)
 
-        return queue.work(runs, follow), worked
+        return turns.work(runs, follow), worked
 
     return work
 
@@ -171,7 +171,7 @@ def test_that_a_run_whose_teacher_has_not_completed_is_not_begun(chain: list[Run
 @POSIX
 def test_that_a_signal_to_us_reaches_the_engine_and_ctrl_c_only_once(chain: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[int] = []
-    monkeypatch.setattr(queue, "engine", lambda run, detached: SimpleNamespace(send_signal=reached.append))
+    monkeypatch.setattr(turns, "engine", lambda run, detached: SimpleNamespace(send_signal=reached.append))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def follow(run: Run, process: Any) -> int:
@@ -179,7 +179,7 @@ def test_that_a_signal_to_us_reaches_the_engine_and_ctrl_c_only_once(chain: list
             os.kill(os.getpid(), number)
         return 130
 
-    assert queue.work(chain, follow) == 130
+    assert turns.work(chain, follow) == 130
     assert reached == [signal.SIGTERM, signal.SIGHUP], "the terminal has sent Ctrl-C to the whole group itself"
     assert {number: signal.getsignal(number) for number in before} == before
 
@@ -193,8 +193,8 @@ def test_that_a_signal_to_an_engine_that_is_gone_is_no_error(chain: list[Run], m
         os.kill(os.getpid(), signal.SIGTERM)
         return 130
 
-    monkeypatch.setattr(queue, "engine", lambda run, detached: SimpleNamespace(send_signal=gone))
-    assert queue.work(chain, follow) == 130
+    monkeypatch.setattr(turns, "engine", lambda run, detached: SimpleNamespace(send_signal=gone))
+    assert turns.work(chain, follow) == 130
 
 
 def test_that_an_engine_is_a_process_that_writes_its_log(chain: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_that_an_engine_is_a_process_that_writes_its_log(chain: list[Run], monke
 
     monkeypatch.setattr(processes, "start", start)
     with pytest.raises(OSError, match="not today"):
-        queue.engine(chain[0], detached=False)
+        turns.engine(chain[0], detached=False)
     ((command, log, detached),) = asked
     assert command[1:] == ["-P", "-m", "engine", "train", "--run", str(chain[0].folder)]
     assert log == chain[0].folder / "engine.log" and not detached
