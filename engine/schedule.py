@@ -1,8 +1,10 @@
 """Any knob as a function of the optimizer step, counted from 0. No torch: the window draws these too.
 
-Each function checks its arguments and returns a `Schedule`. The forms are those of DINO's `cosine_scheduler`
+The first four functions check their arguments and return a `Schedule`. The forms are those of DINO's `cosine_scheduler`
 (facebookresearch/dino, utils.py), taken per iteration; a warm-up is numpy's linspace(start, base, warmup_steps), so its
-last step already has the full value.
+last step already has the full value. Momentum (0.996 to 1) and weight decay (0.04 to 0.4) are cosines that rise, a
+teacher's temperature (0.04 to 0.07) is `linear`. The others turn one number into another: rates that go with the
+batch, and a teacher's momentum as the number of steps it looks back. Epochs are not known here.
 """
 
 import math
@@ -60,6 +62,34 @@ def step(base: float, milestones: Sequence[int], factor: float, warmup_steps: in
     return value
 
 
+def scaled_linearly(rate: float, batch: int, reference: int = 256) -> float:
+    """The learning rate for `batch` pictures a step over all devices, if `rate` is that for `reference` (DINO, iBOT)."""
+    _check_batch(batch=batch, reference=reference)
+    return rate * batch / reference
+
+
+def scaled_by_root(rate: float, batch: int, reference: int = 1024) -> float:
+    """The same by the square root of the batch (DINOv2; DINOv3 with four times its `rate`)."""
+    _check_batch(batch=batch, reference=reference)
+    return rate * math.sqrt(batch / reference)
+
+
+def half_life(momentum: float) -> float:
+    """After so many steps a student's weights make up half of a teacher's: ln 0.5 / ln momentum. 0 at 0, infinite at 1."""
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum: {momentum:g} is outside [0, 1]")
+    if momentum in (0, 1):
+        return math.inf if momentum else 0.0
+    return math.log(0.5) / math.log(momentum)
+
+
+def momentum_of(half_life_steps: float) -> float:
+    """The momentum of a teacher that looks back so far: 0.5 ** (1 / steps); what `half_life` turns round."""
+    if not half_life_steps >= 0:
+        raise ValueError(f"half_life_steps: {half_life_steps:g} is negative")
+    return 0.5 ** (1 / half_life_steps) if half_life_steps else 0.0
+
+
 def _linspace(start: float, end: float, count: int, index: int) -> float:
     """numpy.linspace(start, end, count)[index], to the bit: the last value is `end` itself, a single one is `start`."""
     if index == count - 1 and count > 1:
@@ -71,3 +101,9 @@ def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 0:
             raise ValueError(f"{name}: {count} is negative")
+
+
+def _check_batch(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}: {size} is less than one picture")
