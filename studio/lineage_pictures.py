@@ -289,10 +289,19 @@ def disagreement(probabilities_GNK: NDArray[np.float32]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """The data set's pictures, uint8 [N, C, H, W], or why they are not to be had."""
+    """The data set's pictures, uint8 [N, C, H, W], or why they are not to be had.
+
+    `files` names a person's own pictures, at the same places; empty for data sets that are no files.
+    """
 
     array: NDArray[np.uint8] | None = None
+    files: tuple[str, ...] = ()
     problem: str = ""
+
+
+def file_words(files: Sequence[str], place: int) -> str:
+    """ "cat/0005.jpg": a person's own picture by the last two parts of its path; empty for data sets that are no files."""
+    return "/".join(files[place].split("/")[-2:]) if place < len(files) else ""
 
 
 def pictures(workspace: Path, data: Mapping[str, Any] | None) -> Pictures:
@@ -304,10 +313,11 @@ def pictures(workspace: Path, data: Mapping[str, Any] | None) -> Pictures:
     try:
         with np.load(path, allow_pickle=False) as stored:
             array = stored["pictures"]
+            files = tuple(stored["files"].tobytes().decode().split("\n")) if "files" in stored else ()
     except FileNotFoundError:
         return Pictures(problem=f"the pictures are not here: data/{name} is missing from this workspace")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         return Pictures(problem=f"the pictures cannot be read: data/{name} ({error})")
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
         return Pictures(problem=f"the pictures cannot be shown: data/{name} holds {array.dtype} of shape {array.shape}")
-    return Pictures(array)
+    return Pictures(array, files if len(files) == len(array) else ())

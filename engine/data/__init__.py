@@ -1,14 +1,19 @@
 """Data sets by name. Decoding, splitting and the order of pictures need numpy alone; only augment.py knows torch.
 
-A data set is a function of the workspace's data folder that gives `Pictures`. A new one takes its file and one line here.
+A data set is a function that gives `Pictures`: of what a recipe asks of it, the workspace's data folder, whom to tell how far
+it is, and how many threads it may use. A new one takes its file and one line here.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from engine.data import digits
-from engine.data.pictures import Pictures, channel_statistics
+from engine.data import digits, folder
+from engine.data.pictures import Pictures, Tell, channel_statistics
 
-DATASETS: dict[str, Callable[[Path], Pictures]] = {"digits": digits.load}
+DATASETS: dict[str, Callable[[Any, Path, Tell, int], Pictures]] = {
+    "digits": lambda asked, data_folder, tell, threads: digits.load(data_folder),
+    "folder": folder.load,
+}
 
-__all__ = ["DATASETS", "Pictures", "channel_statistics"]
+__all__ = ["DATASETS", "Pictures", "Tell", "channel_statistics"]

@@ -16,11 +16,15 @@ from torch import Tensor
 from engine.data import DATASETS, Pictures, channel_statistics
 from engine.data.augment import NUMBERS, augment, normalise
 from engine.data.batch import Batch
+from engine.data.folder import silent
 from engine.data.order import epoch_order, uniforms
-from engine.data.split import Split, noisy_labels, split, split_hash
+from engine.data.pictures import Tell
+from engine.data.split import Split, noisy_labels, split_as_asked, split_hash
+from engine.fields import RecipeError, tag_of
 from engine.recipe import RunRecipe
 
 PROBES = 12
+SKIPPED = 100  # files named in data.json; the rest is a number
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,13 @@ class Prepared:
     def tensor(self, index: NDArray[np.int64]) -> Tensor:
         """uint8 [N, C, H, W] of these places in the data set, in one memory layout whatever numpy made of it.
 
-        With one channel two layouts describe the same bytes, and convolutions choose their algorithm by the layout: without
-        the clone, decoding the data and reading it from the cache would train to different last bits.
+        With one channel two layouts describe the same bytes, and convolutions choose their algorithm by the layout: if the
+        layout were numpy's, decoding the data and reading it from the cache would train to different last bits.
         """
-        return torch.from_numpy(self.pictures.pictures_u8[index]).clone(memory_format=torch.contiguous_format)
+        pictures_u8 = self.pictures.pictures_u8
+        chosen = torch.empty((len(index), *pictures_u8.shape[1:]), dtype=torch.uint8)
+        np.take(pictures_u8, index, axis=0, out=chosen.numpy(), mode="clip")  # the default mode would make a second copy
+        return chosen
 
     def normalised(self, pictures_u8: Tensor) -> Tensor:
         return normalise(pictures_u8, self.mean, self.std)
@@ -78,14 +85,26 @@ class Prepared:
             "channels": self.pictures.channels,
             "size": list(self.pictures.size),
             "cache": self.pictures.cache,
+            **self._files(),
         }
 
+    def _files(self) -> dict[str, Any]:
+        """What only a person's own pictures have: how many files were read, and which gave no picture."""
+        if self.pictures.source is None:
+            return {}
+        broken = self.pictures.broken
+        named = [{"file": file, "problem": problem} for file, problem in broken[:SKIPPED]]
+        return {"files": len(self.pictures), "skipped": {"count": len(broken), "files": named}}
 
-def prepare(recipe: RunRecipe, folder: Path) -> Prepared:
-    """Load, split and describe the recipe's data; `folder` is the workspace's data folder. ValueError names a field."""
+
+def prepare(recipe: RunRecipe, folder: Path, tell: Tell = silent) -> Prepared:
+    """Load, split and describe the recipe's data; `folder` is the workspace's data folder. RecipeError names a field.
+
+    `tell` hears how many of how many pictures are read, and may raise to end it.
+    """
     asked = recipe.data
-    pictures = DATASETS[_name(asked)](folder)
-    parts = split(pictures.labels, asked.test_share, asked.val_share, asked.train_size, asked.split_seed)
+    pictures = DATASETS[tag_of(type(asked))](asked, folder, tell, torch.get_num_threads())
+    parts = split_as_asked(pictures, asked)
     train = pictures.labels[parts.train]
     noisy = noisy_labels(train, asked.label_noise, len(pictures.class_names), asked.label_noise_seed)
     mean, std = channel_statistics(pictures.pictures_u8[parts.train])
@@ -106,27 +125,29 @@ class Batches:
         self._pictures = data.tensor(data.split.train).to(device)
         self._labels = torch.from_numpy(data.train_labels).to(device)
         self.per_epoch = -(-len(data.split.train) // recipe.training.batch)
+        self._cut: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def at(self, epoch: int, place: int) -> Batch:
         """The batch of step `place` of an epoch, both counted from 0."""
-        order = epoch_order(self._seed, epoch, len(self))
-        index_B = np.array_split(order, self.per_epoch)[place]
+        index_B = self._portions(epoch)[place]
         drawn_BU = torch.from_numpy(uniforms(self._seed, epoch, index_B, 0, NUMBERS)).to(self._device, torch.float32)
         places_B = torch.from_numpy(index_B).to(self._device)
         varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
         return Batch(self._data.normalised(varied), self._labels[places_B], places_B)
 
-
-def _name(asked: Any) -> str:
-    return str(type(asked).__struct_config__.tag)
+    def _portions(self, epoch: int) -> list[NDArray[np.int64]]:
+        """An epoch's order in portions, kept while it lasts: sorting a large set at each step costs as much as the step."""
+        if self._cut[0] != epoch:
+            self._cut = epoch, np.array_split(epoch_order(self._seed, epoch, len(self)), self.per_epoch)
+        return self._cut[1]
 
 
 def _probe(asked: tuple[int, ...], test: NDArray[np.int64]) -> NDArray[np.int64]:
     outside = [place for place in asked if place >= len(test)]
     if outside:
         problem = f"{outside[0]} is outside the test set of {len(test)} pictures; write places from 0 to {len(test) - 1}"
-        raise ValueError(f"data.probe: {problem}")
+        raise RecipeError("data.probe", problem)
     return test[list(asked)] if asked else test[:PROBES]

@@ -2,16 +2,23 @@
 
 The split seed is one for all seeds of a lineage. Splits are stratified: every class has its share in each part and in
 every training size. The order of choosing is test, validation, training, so a smaller training set is part of a
-larger one and leaves the other two alone.
+larger one and leaves the other two alone. What a person has put into a test or val folder is that part, whole; the rest is
+chosen from the other pictures, so validation never comes from a test folder.
 """
 
 import hashlib
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.order import words
+from engine.data.pictures import Pictures
+from engine.fields import RecipeError
+from engine.recipe import Data
+from engine.words import plural
 
 Index = NDArray[np.int64]
 
@@ -25,30 +32,67 @@ class Split:
     test: Index
 
 
-def split(labels: NDArray[np.int64], test_share: float, val_share: float, train_size: int, seed: int) -> Split:
-    """Shares are of all pictures given; `train_size` 0 takes all that they leave.
+def split_as_asked(pictures: Pictures, asked: Data) -> Split:
+    """The parts of a run's data. Raises RecipeError for what these pictures cannot give."""
+    _require_one_each(pictures.labels, pictures.class_names, pictures.given)
+    return split(pictures.labels, asked.test_share, asked.val_share, asked.train_size, asked.split_seed, pictures.given)
 
-    Raises ValueError, opening with the field, for shares and sizes these pictures cannot give.
+
+def split(
+    labels: NDArray[np.int64],
+    test_share: float,
+    val_share: float,
+    train_size: int,
+    seed: int,
+    given: Mapping[str, Index] | None = None,
+) -> Split:
+    """Shares are of all pictures that are not given as test or val; `train_size` 0 takes all that they leave.
+
+    Raises RecipeError for shares and sizes these pictures cannot give.
     """
+    kept = {part: places for part, places in (given or {}).items() if part != "train"}
+    pool = np.setdiff1d(np.arange(len(labels)), np.concatenate([*kept.values(), np.array([], np.int64)]))
+    shares = (0.0 if "test" in kept else test_share, 0.0 if "val" in kept else val_share)
+    chosen = _split(labels[pool], *shares, train_size, seed)
+    return Split(pool[chosen.train], kept.get("val", pool[chosen.val]), kept.get("test", pool[chosen.test]))
+
+
+def _split(labels: NDArray[np.int64], test_share: float, val_share: float, train_size: int, seed: int) -> Split:
     for field, share in (("data.test_share", test_share), ("data.val_share", val_share)):
         if not 0 <= share < 1:
-            raise ValueError(f"{field}: {share:g} is outside [0, 1)")
+            raise RecipeError(field, f"{share:g} is outside [0, 1)")
         if share > 0 and round(share * len(labels)) == 0:
-            raise ValueError(f"{field}: {share:g} of {len(labels):,d} pictures is none")
+            problem = f"{share:g} of {plural(len(labels), 'picture')} is none"
+            raise RecipeError(field, f"{problem}; write {math.ceil(1000 / len(labels)) / 1000:g} or more")
     tests, vals = round(test_share * len(labels)), round(val_share * len(labels))
     left = len(labels) - tests - vals
     if left <= 0:
-        raise ValueError(f"data.val_share: {val_share:g}, with data.test_share = {test_share:g}, leaves nothing to train on")
+        beside = f", with data.test_share = {test_share:g}," if tests else ""
+        raise RecipeError("data.val_share", f"{val_share:g}{beside} leaves nothing to train on; write less")
     if not 0 <= train_size <= left:
         beside = f"test ({tests:,d}) and validation ({vals:,d}) leave {left:,d} of {len(labels):,d} pictures"
-        raise ValueError(f"data.train_size: {train_size:,d} cannot be had; {beside}")
+        raise RecipeError("data.train_size", f"{train_size:,d} cannot be had; {beside}; write {left} or less, or 0 for all")
     order = stratified_order(labels, seed)
     test, val, train = np.split(order, [tests, tests + vals])
     train = train[: train_size or left]
     missing = np.setdiff1d(labels, labels[train])
     if missing.size:
-        raise ValueError(f"data.train_size: {len(train):,d} pictures leave {missing.size} of the classes without any")
+        problem = f"{len(train):,d} pictures leave {missing.size} of the classes without any"
+        raise RecipeError("data.train_size", f"{problem}; write more, or 0 for all")
     return Split(np.sort(train), np.sort(val), np.sort(test))
+
+
+def _require_one_each(labels: NDArray[np.int64], class_names: Sequence[str], given: Mapping[str, Index]) -> None:
+    """A class with fewer pictures than parts to be split off would be missing from one of them."""
+    for part in (part for part, places in given.items() if not len(places)):
+        raise RecipeError("data.path", f"the folder {part} holds no picture; put some there, or move it away")
+    parts = ["training", *(name for key, name in (("val", "validation"), ("test", "test")) if key not in given)]
+    counts = np.bincount(labels[given["train"]] if "train" in given else labels, minlength=len(class_names))
+    short = int(counts.argmin())
+    if counts[short] < len(parts):
+        has = f"the class '{class_names[short]}' has {plural(int(counts[short]), 'picture')}"
+        need = f"{' and '.join(parts)} need one each" if len(parts) > 1 else "training needs one"
+        raise RecipeError("data.path", f"{has}, but {need}; add pictures, or move its folder away")
 
 
 def stratified_order(labels: NDArray[np.int64], seed: int) -> Index:
@@ -77,10 +121,10 @@ def noisy_labels(labels: NDArray[np.int64], share: float, classes: int, seed: in
     For training labels only. A larger share makes the same ones wrong in the same way, and more.
     """
     if not 0 <= share <= 1:
-        raise ValueError(f"data.label_noise: {share:g} is outside [0, 1]")
+        raise RecipeError("data.label_noise", f"{share:g} is outside [0, 1]")
     wrong = round(share * len(labels))
     if wrong and classes < 2:
-        raise ValueError("data.label_noise: with a single class there is no wrong label")
+        raise RecipeError("data.label_noise", "with a single class there is no wrong label")
     if not wrong:
         return labels.copy()
     places, turns = words("label noise", seed, count=2 * len(labels)).reshape(2, -1)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from engine.data import DATASETS, Pictures, channel_statistics, digits
 from engine.data.augment import NUMBERS, augment, normalise
 from engine.data.order import epoch_order, uniforms, words
-from engine.data.split import noisy_labels, split, split_hash, stratified_order
+from engine.data.split import noisy_labels, split, split_as_asked, split_hash, stratified_order
+from engine.fields import RecipeError, tag_of
+from engine.recipe import Data, Digits
 
 GOLDEN_ORDER = [5, 9, 2, 8, 1, 4, 7, 6, 3, 0]
 GOLDEN_UNIFORMS = [0.8663249981819686, 0.043497095472122105, 0.20405216225762846, 0.7552828946194715]
@@ -53,7 +56,7 @@ def test_that_the_digits_are_those_of_scikit_learn(real: Pictures) -> None:
 def test_that_later_starts_do_not_import_scikit_learn(folder: Path, real: Pictures) -> None:
     code = (
         "import sys, pathlib, engine.data as data;"
-        f"pictures = data.DATASETS['digits'](pathlib.Path({str(folder)!r}));"
+        f"pictures = data.DATASETS['digits'](None, pathlib.Path({str(folder)!r}), None, 1);"
         "sys.exit(len(pictures) != 1797 or 'sklearn' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -89,7 +92,17 @@ def test_that_data_which_are_not_the_digits_never_pass_as_them(monkeypatch: pyte
 
 
 def test_that_data_sets_are_functions_by_name() -> None:
-    assert list(DATASETS) == ["digits"]
+    assert list(DATASETS) == ["digits", "folder"] == [tag_of(kind) for kind in Data.__args__]
+
+
+def test_that_statistics_need_little_memory_beside_the_pictures() -> None:
+    pictures_u8 = np.random.default_rng(0).integers(0, 256, (3000, 3, 64, 64), dtype=np.uint8)
+    tracemalloc.start()
+    mean, _ = channel_statistics(pictures_u8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * pictures_u8.nbytes, "all pixels at once take eight bytes each"
+    np.testing.assert_allclose(mean, pictures_u8.mean(axis=(0, 2, 3)) / 255, rtol=1e-12)
 
 
 def test_that_statistics_are_those_of_numpy(real: Pictures) -> None:
@@ -161,16 +174,47 @@ def test_that_a_share_of_nothing_is_nothing(real: Pictures) -> None:
     [
         (1.0, 0.2, 0, "data.test_share: 1 is outside"),
         (0.2, -0.1, 0, "data.val_share: -0.1 is outside"),
-        (0.0001, 0.2, 0, "data.test_share: 0.0001 of 1,797 pictures is none"),
+        (0.0001, 0.2, 0, "data.test_share: 0.0001 of 1,797 pictures is none; write 0.001 or more"),
         (0.6, 0.4, 0, "data.val_share: 0.4, with data.test_share = 0.6, leaves nothing to train on"),
-        (0.3, 0.25, 2000, "data.train_size: 2,000 cannot be had; .* leave 809 of 1,797 pictures"),
+        (0.3, 0.25, 2000, "data.train_size: 2,000 cannot be had; .* leave 809 of 1,797 pictures; write 809 or less"),
         (0.3, 0.25, -1, "data.train_size: -1 cannot be had"),
-        (0.3, 0.25, 4, "data.train_size: 4 pictures leave [6-9] of the classes without any"),
+        (0.3, 0.25, 4, "data.train_size: 4 pictures leave [6-9] of the classes without any; write more"),
     ],
 )
 def test_that_a_refusal_names_the_field_and_says_what_is_there(real, test_share, val_share, train_size, refusal) -> None:
     with pytest.raises(ValueError, match=f"^{refusal}"):
         split(real.labels, test_share, val_share, train_size, seed=0)
+
+
+def test_that_given_parts_stay_whole_and_the_rest_is_split_off_the_others(real: Pictures) -> None:
+    test, val = np.arange(0, 200), np.arange(200, 300)
+    parts = split(real.labels, 0.3, 0.25, 0, seed=0, given={"test": test, "train": np.arange(200, 1797)})
+    np.testing.assert_array_equal(parts.test, test)
+    assert (len(parts.val), len(parts.train)) == (round(0.25 * 1597), 1597 - round(0.25 * 1597))
+    assert not np.intersect1d(parts.val, test).size and not np.intersect1d(parts.train, parts.val).size
+    both = split(real.labels, 0.3, 0.25, 0, seed=0, given={"test": test, "val": val, "train": np.arange(300, 1797)})
+    np.testing.assert_array_equal(both.val, val)
+    np.testing.assert_array_equal(both.train, np.arange(300, 1797))
+    only_val = split(real.labels, 0.3, 0.25, 0, seed=0, given={"val": val})
+    assert (len(only_val.test), len(only_val.train)) == (round(0.3 * 1697), 1697 - round(0.3 * 1697))
+    assert not np.intersect1d(only_val.test, val).size
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "data.path: the class 'b' has 2 pictures, but training and validation and test need one each"),
+        ({"train": [0, 1, 2, 3, 4, 5], "val": [7], "test": [6]}, "data.path: the class 'b' has 0 pictures, but training needs"),
+        ({"train": [0, 1, 2, 3, 6], "test": [4, 5, 7]}, "data.path: the class 'b' has 1 picture, but training and validation"),
+    ],
+)
+def test_that_a_class_too_small_for_its_parts_is_named(given: dict[str, list[int]], sentence: str) -> None:
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    places = {part: np.array(found) for part, found in given.items()}
+    pictures = Pictures("folder", np.zeros((8, 1, 8, 8), np.uint8), labels, ("a", "b"), "", "", given=places)
+    with pytest.raises(RecipeError) as refused:
+        split_as_asked(pictures, Digits())
+    assert str(refused.value).startswith(sentence) and "add pictures, or move its folder away" in str(refused.value)
 
 
 def test_that_a_split_hash_tells_pictures_and_files_apart() -> None:

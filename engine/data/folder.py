@@ -1,0 +1,222 @@
+"""A person's own pictures: any folder of class folders (listing.py), decoded once (decode.py) and kept in the workspace.
+
+The copy is named by what it was decoded from, so that a folder moved, copied or touched gives the same one; beside it lies a
+small file for each listing that was read, so that a later start opens no picture. A file that gives no picture is named and
+left out; a class without any left is refused.
+
+Shapes: N pictures, C channels.
+"""
+
+import hashlib
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from engine import processes, words
+from engine.data import cache
+from engine.data.cache import Arrays
+from engine.data.decode import Decoded, Unreadable, decode
+from engine.data.listing import Entry, Listing, find, in_turn, listed, shown
+from engine.data.pictures import Broken, Pictures, Source, Tell
+from engine.fields import RecipeError
+from engine.recipe import Folder
+
+DECODER = 1  # raise it when decode.py gives other pixels for the same file
+PORTION = 32  # pictures between two looks at what the run is asked
+
+
+class Index(Struct, frozen=True):
+    """folder-<listing>.json: where the decoded copy of a listing is, and what is not in the copy."""
+
+    cache: str
+    sha256: str  # of the copy's arrays
+    files_sha256: str
+    broken: tuple[tuple[int, str], ...]  # place in the listing, problem
+    modes: dict[str, int]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    pictures_u8: NDArray[np.uint8]
+    index: Index
+
+
+def silent(done: int, total: int) -> None:
+    """For those who do not want to be told."""
+
+
+def load(asked: Folder, data_folder: Path, tell: Tell = silent, threads: int = 1) -> Pictures:
+    """The folder's pictures, from `data_folder`'s copy if it is sound. Raises RecipeError for what cannot be used."""
+    listing = find(Path(asked.path), tell)
+    _refuse_too_large(len(listing.entries), asked)
+    place = data_folder / f"folder-{listing.key(asked.size, asked.colour, DECODER)[:16]}.json"
+    tell(0, len(listing.entries))
+    read = _cached(place)
+    if read is None:
+        read = _decode_all(listing, asked, tell, threads)
+        cache.keep(data_folder / read.index.cache, _copy(read.pictures_u8, _sound(listing, read.index)))
+        processes.write_aside(place, msgspec.json.encode(read.index))
+    tell(len(listing.entries), len(listing.entries))
+    return _pictures(listing, read)
+
+
+def _refuse_too_large(pictures: int, asked: Folder) -> None:
+    """All pictures are held in memory, those to train on twice."""
+    need = 2 * pictures * _channels(asked) * asked.size**2
+    free = psutil.virtual_memory().available
+    if need > free:
+        what = f"{words.plural(pictures, 'picture')} of {asked.size} x {asked.size} px need {words.size(need)} of memory"
+        raise RecipeError("data.size", f"{what}, and {words.size(free)} are free; write a smaller size")
+
+
+def _channels(asked: Folder) -> int:
+    return 3 if asked.colour == "rgb" else 1
+
+
+def _cached(place: Path) -> _Read | None:
+    try:
+        index = msgspec.json.decode(place.read_bytes(), type=Index)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    arrays = cache.read(place.with_name(Path(index.cache).name), ("pictures", "labels", "files"), index.sha256)
+    return None if arrays is None else _Read(arrays["pictures"], index)
+
+
+# ---- decoding -----------------------------------------------------------------------------------------------------------
+
+
+def _decode_all(listing: Listing, asked: Folder, tell: Tell, threads: int) -> _Read:
+    entries = listing.entries
+    pictures_u8 = np.empty((len(entries), _channels(asked), asked.size, asked.size), np.uint8)
+    sums: dict[str, bytes] = {}
+    broken: dict[int, str] = {}
+    modes: Counter[str] = Counter()
+    sizes: set[tuple[int, int]] = set()
+    for place, got in enumerate(_each(listing, asked, tell, threads)):
+        if isinstance(got, Unreadable):
+            broken[place] = str(got)
+            continue
+        pictures_u8[place] = got.pixels_CHW
+        sums[entries[place].name] = got.sha256
+        modes[got.mode] += 1
+        sizes.add((got.height, got.width))
+    _refuse_empty_classes(listing, broken)
+    if broken:
+        at = {entry.name: place for place, entry in enumerate(entries)}
+        pictures_u8 = pictures_u8[[at[entry.name] for entry in _without(entries, broken)]]
+    sound = _without(entries, broken)
+    files_sha256 = _files_sha256([(entry.name, sums[entry.name]) for entry in sound])
+    index = Index(
+        cache=f"folder-{files_sha256[:16]}-{asked.size}px-{asked.colour}.npz",
+        sha256=cache.digest(_copy(pictures_u8, sound)),
+        files_sha256=files_sha256,
+        broken=tuple(broken.items()),
+        modes=dict(modes.most_common()),
+        smallest=min(sizes, key=_area),
+        largest=max(sizes, key=_area),
+    )
+    return _Read(pictures_u8, index)
+
+
+def _each(listing: Listing, asked: Folder, tell: Tell, threads: int) -> Iterator[Decoded | Unreadable]:
+    """Every file in its order, decoded on threads: Pillow gives the interpreter's lock back while it decodes."""
+
+    def one(entry: Entry) -> Decoded | Unreadable:
+        try:
+            return decode(listing.root / entry.name, asked.size, asked.colour)
+        except Unreadable as problem:
+            return problem
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore")  # Pillow's, about files that are a little wrong; what is too wrong is raised
+        for start in range(0, len(listing.entries), PORTION):
+            tell(start, len(listing.entries))
+            yield from pool.map(one, listing.entries[start : start + PORTION])
+
+
+def _refuse_empty_classes(listing: Listing, broken: dict[int, str]) -> None:
+    of_class: dict[tuple[str, int], list[int]] = {}
+    for place, entry in enumerate(listing.entries):
+        of_class.setdefault((entry.part, entry.label), []).append(place)
+    for (part, label), places in of_class.items():
+        if all(place in broken for place in places):
+            name = listed([f"{part}/{listing.classes[label]}" if part else listing.classes[label]])
+            first = f"{shown(listing.entries[places[0]].name)} {broken[places[0]]}"
+            problem = f"none of the {words.plural(len(places), 'file')} of the class {name} can be read ({first})"
+            raise RecipeError("data.path", f"{problem}; mend them, or move the folder away")
+
+
+def _files_sha256(files: Sequence[tuple[str, bytes]]) -> str:
+    """Of names and contents, so of the classes too: the same wherever the folder lies and whenever it was copied."""
+    sums = hashlib.sha256()
+    for name, content in files:
+        sums.update(os.fsencode(name) + b"\0" + content)
+    return sums.hexdigest()
+
+
+def _area(size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    return size[0] * size[1], size
+
+
+# ---- what is left -------------------------------------------------------------------------------------------------------
+
+
+def _without(entries: Sequence[Entry], broken: dict[int, str]) -> list[Entry]:
+    """Put in turn again, as if the broken files had never been there."""
+    return in_turn([entry for place, entry in enumerate(entries) if place not in broken]) if broken else list(entries)
+
+
+def _sound(listing: Listing, index: Index) -> list[Entry]:
+    return _without(listing.entries, dict(index.broken))
+
+
+def _labels(entries: Sequence[Entry]) -> NDArray[np.int64]:
+    return np.array([entry.label for entry in entries], dtype=np.int64)
+
+
+def _copy(pictures_u8: NDArray[np.uint8], entries: Sequence[Entry]) -> Arrays:
+    """What is kept: pictures and labels for whoever shows them, and the files' names, one a line, as UTF-8."""
+    names = "\n".join(shown(entry.name) for entry in entries).encode()
+    return {"pictures": pictures_u8, "labels": _labels(entries), "files": np.frombuffer(names, np.uint8)}
+
+
+def _pictures(listing: Listing, read: _Read) -> Pictures:
+    index, sound = read.index, _sound(listing, read.index)
+    parts = np.array([entry.part for entry in sound])
+    broken = [Broken(shown(listing.entries[place].name), problem) for place, problem in index.broken]
+    return Pictures(
+        "folder",
+        read.pictures_u8,
+        _labels(sound),
+        tuple(shown(name) for name in listing.classes),
+        index.files_sha256,
+        index.cache,
+        given={part: np.flatnonzero(parts == part) for part in listing.given},
+        broken=tuple(sorted([*broken, *listing.broken])),
+        source=Source(tuple(shown(entry.name) for entry in sound), index.modes, index.smallest, index.largest, listing.remarks),
+    )
+
+
+# ---- a look before training ---------------------------------------------------------------------------------------------
+
+
+def scan(
+    table: dict[str, Any], scratch: Path, tell: Callable[[float, str], None], caches: Path | None = None
+) -> dict[str, Any]:
+    """What a person wants to know of a recipe's data table before training on it; see scan.py."""
+    from engine.data import scan as room  # which needs this one
+
+    return room.scan(table, scratch, tell, caches)
