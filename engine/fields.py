@@ -54,6 +54,7 @@ class Field(Struct, frozen=True):
     source: Source = "preset"  # where the default comes from
     why: str = ""  # a sentence: the reason of the default
     basic: bool = False
+    missing: str = ""  # what to do where a value that has no default is not there
 
     @property
     def range(self) -> str:
@@ -82,9 +83,11 @@ def knob(
     source: Source = "preset",
     why: str = "",
     basic: bool = False,
+    missing: str = "",
 ) -> Meta:
     """What stands beside a field of a recipe struct: `epochs: Annotated[int, knob("Epochs", "...", ge=1)] = 40`."""
     extra = {"unit": unit, "ge": ge, "gt": gt, "le": le, "lt": lt, "source": source, "why": why, "basic": basic}
+    extra["missing"] = missing
     return Meta(title=label, description=help, extra=extra)
 
 
@@ -100,8 +103,11 @@ def fields_of(struct: type[Struct], path: str = "") -> Iterator[Field]:
             yield from fields_of(kind, here)
 
 
-def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError]) -> Any:
-    """A struct from plain values. Refusals are appended to `errors`; the result is meaningless if any was."""
+def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError], kinds: Sequence[type[Struct]] = ()) -> Any:
+    """A struct from plain values. Refusals are appended to `errors`; the result is meaningless if any was.
+
+    `kinds` are the structs among which the table's name has chosen this one.
+    """
     if not isinstance(table, Mapping):
         errors.append(RecipeError(path, f"{table!r} is not a table; write [{path}] and its fields below it"))
         return None
@@ -109,18 +115,20 @@ def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError]
     tag = struct.__struct_config__.tag
     for key in table:
         if key not in described and not (tag is not None and key == TAG):
-            errors.append(RecipeError(_join(path, str(key)), _unknown("field", str(key), described)))
+            elsewhere = [tag_of(kind) for kind in kinds if str(key) in _described(kind, path)]
+            problem = f"{tag_of(struct)} has no such field; with {path}.name = {' or '.join(elsewhere)} there is one"
+            errors.append(RecipeError(_join(path, str(key)), problem if elsewhere else _unknown("field", str(key), described)))
     values: dict[str, Any] = {}
     for key, (spec, kinds, field) in described.items():
         if field is None:
             given = table.get(key, {})
             chosen = _choose(kinds, given, spec.default, _join(path, key), errors)
             if chosen is not None:
-                values[spec.name] = build(chosen, given, _join(path, key), errors)
+                values[spec.name] = build(chosen, given, _join(path, key), errors, kinds)
         elif key in table:
             values[spec.name] = _value(field, spec.type, table[key], errors)
         elif spec.required:
-            errors.append(RecipeError(field.path, f"is missing; write {key} = ... ({field.range})"))
+            errors.append(RecipeError(field.path, f"is missing; {field.missing or f'write {key} = ... ({field.range})'}"))
     return struct(**values) if not errors else None
 
 
@@ -211,6 +219,7 @@ def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
         source=extra["source"],
         why=extra["why"],
         basic=extra["basic"],
+        missing=extra["missing"],
     )
 
 

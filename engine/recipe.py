@@ -5,6 +5,7 @@ that seed. Files are TOML and keep a person's comments. Fields, ranges and refus
 a method's own fields are in recipes/. Nothing here trains: train.py turns a RunRecipe into a network.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ import tomlkit
 from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 
-from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest
+from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest, tag_of
 from engine.recipes import Method, Supervised
 
 VERSION = 1
@@ -37,6 +38,15 @@ class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
     width: Annotated[int, knob("Width", "Channels of the first stage.", unit="channels", ge=4, le=512, source="paper", why="He et al. 2016")] = 16  # fmt: skip
 
 
+class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet"):
+    """the CIFAR densely connected network (Huang et al. 2017)"""
+
+    depth: Annotated[int, knob("Depth", "Layers with weights: 6n+4 with bottlenecks, 3n+4 without.", unit="layers", ge=7, le=1204, source="paper", why="the smallest DenseNet-BC of Huang et al. 2017, table 2")] = 100  # fmt: skip
+    growth: Annotated[int, knob("Growth", "Channels that each layer adds.", unit="channels", ge=1, le=512, source="paper", why="Huang et al. 2017, table 2")] = 12  # fmt: skip
+    bottleneck: Annotated[bool, knob("Bottlenecks", "A 1 x 1 convolution before each 3 x 3 one.", source="paper", why="DenseNet-BC: Huang et al. 2017")] = True  # fmt: skip
+    reduction: Annotated[float, knob("Reduction", "Share of the channels that stay between two blocks.", gt=0, le=1, source="paper", why="DenseNet-BC: Huang et al. 2017")] = 0.5  # fmt: skip
+
+
 class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     """a vision transformer (Dosovitskiy et al. 2021); its attention can be watched"""
 
@@ -54,16 +64,51 @@ class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
     variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
 
 
+class SameModel(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="same"):
+    """the same network as its students"""
+
+
+_TRAIN_SIZE = knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True)  # fmt: skip
+_LABEL_NOISE = knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True)  # fmt: skip
+_LABEL_NOISE_SEED = knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0)
+_SPLIT_SEED = knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)  # fmt: skip
+_PROBE = knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)  # fmt: skip
+
+
 class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
     """scikit-learn's 1,797 real handwritten digits, 8 x 8 px"""
 
-    train_size: Annotated[int, knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True)] = 0  # fmt: skip
-    label_noise: Annotated[float, knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True)] = 0.0  # fmt: skip
-    label_noise_seed: Annotated[int, knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0)] = 0  # fmt: skip
-    split_seed: Annotated[int, knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)] = 0  # fmt: skip
-    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.3  # fmt: skip
+    train_size: Annotated[int, _TRAIN_SIZE] = 0
+    label_noise: Annotated[float, _LABEL_NOISE] = 0.0
+    label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    split_seed: Annotated[int, _SPLIT_SEED] = 0
+    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.3
     val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.25  # fmt: skip
-    probe: Annotated[tuple[int, ...], knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)] = ()  # fmt: skip
+    probe: Annotated[tuple[int, ...], _PROBE] = ()
+
+    @property
+    def title(self) -> str:
+        return "digits"
+
+
+class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
+    """your own pictures: a folder with one sub-folder a class"""
+
+    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
+    size: Annotated[int, knob("Size", "Side of the square that pictures become: the shorter side is scaled to it, then the middle is cut out.", unit="px", ge=8, le=1024, basic=True)] = 32  # fmt: skip
+    colour: Annotated[Literal["rgb", "grey"], knob("Colour", "rgb keeps the colours, grey makes one channel of them.", basic=True)] = "rgb"  # fmt: skip
+    train_size: Annotated[int, _TRAIN_SIZE] = 0
+    label_noise: Annotated[float, _LABEL_NOISE] = 0.0
+    label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    split_seed: Annotated[int, _SPLIT_SEED] = 0
+    test_share: Annotated[float, knob("Test share", "Share of the pictures kept for the final report; a test sub-folder is taken instead where there is one.", gt=0, lt=1)] = 0.2  # fmt: skip
+    val_share: Annotated[float, knob("Validation share", "Share of the pictures used to watch training and to choose checkpoints, never from a test sub-folder; a val sub-folder is taken instead where there is one.", gt=0, lt=1)] = 0.1  # fmt: skip
+    probe: Annotated[tuple[int, ...], _PROBE] = ()
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: the folder's name."""
+        return Path(self.path).name or self.path
 
 
 class Augment(Struct, frozen=True, kw_only=True):
@@ -144,8 +189,9 @@ class Keep(Struct, frozen=True, kw_only=True):
     snapshots: Annotated[int, knob("Snapshots", "How many weights-only snapshots, thinned evenly, stay besides; 0 keeps none.", unit="snapshots", ge=0)] = 0  # fmt: skip
 
 
-Model = SmallCnn | Resnet | Vit | Timm
-Data = Digits
+Model = SmallCnn | Resnet | Densenet | Vit | Timm
+TeacherModel = SameModel | SmallCnn | Resnet | Densenet | Vit | Timm
+Data = Digits | Folder
 Optimizer = Adamw | Sgd
 LearningRate = Cosine | Step | Constant
 
@@ -168,8 +214,12 @@ class Experiment(Struct, frozen=True, kw_only=True):
 
 
 class Recipe(Experiment, frozen=True, kw_only=True):
-    """A lineage as a person writes it: `generations` students after F0, for every seed."""
+    """A lineage as a person writes it: `generations` students after F0, for every seed.
 
+    `teacher_model` is F0's network where that is another than its students'; in the runs' recipes each has its own `model`.
+    """
+
+    teacher_model: TeacherModel = SameModel()
     generations: Annotated[int, knob("Generations", "Students after F0: 3 gives F0, F1, F2, F3.", unit="generations", ge=0, le=100, basic=True)] = 0  # fmt: skip
     seeds: Annotated[tuple[int, ...], knob("Seeds", "One chain of generations for each; a verdict needs three or more.", ge=0, le=2**31, basic=True)] = (0,)  # fmt: skip
 
@@ -187,17 +237,29 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
 
 
 class RecipeFile:
-    """A recipe together with the text a person wrote: comments and order survive a change and a save."""
+    """A recipe together with the text a person wrote: comments and order survive a change and a save.
+
+    A relative data.path starts from the folder of the file `source`, or from the working directory where there is none. The
+    text keeps it as it was written; `recipe` and the recipes of the runs hold it whole, for engines start elsewhere.
+    """
 
     def __init__(self, document: tomlkit.TOMLDocument, source: str = "") -> None:
         self.document = document
-        self.recipe: Recipe = parse(Recipe, document.unwrap(), source)
+        table = document.unwrap()
+        _make_whole(table, Path(source).parent)
+        self.recipe: Recipe = parse(Recipe, table, source)
 
     def text(self) -> str:
         return tomlkit.dumps(self.document)
 
     def runs(self) -> Iterator[tuple[RunRecipe, str]]:
-        """Each run's recipe and the text of its recipe.toml, generation after generation, seed after seed."""
+        """Each run's recipe and the text of its recipe.toml, generation after generation, seed after seed.
+
+        Raises RecipeErrors if the pictures are not there, so that no run is made that cannot begin.
+        """
+        data = self.recipe.data
+        if isinstance(data, Folder) and not Path(data.path).is_dir():
+            raise RecipeErrors([RecipeError("data.path", no_folder(data.path))])
         for seed in self.recipe.seeds:
             for generation in range(self.recipe.generations + 1):
                 text = self._run_text(seed, generation)
@@ -210,9 +272,14 @@ class RecipeFile:
             document.pop(key, None)
         if generation == 0 and self.recipe.generations and "method" in document:
             document["method"] = {TAG: "supervised"}  # F0 has nobody to learn from
+        first = document.pop("teacher_model", None)
+        if generation == 0 and not isinstance(self.recipe.teacher_model, SameModel):
+            document["model"] = first.unwrap()
         own: dict[str, Any] = {"seed": seed, "generation": generation}
         if generation:
             own["teacher"] = run_name(lineage, seed, generation - 1)
+        if isinstance(self.recipe.data, Folder):
+            document["data"]["path"] = self.recipe.data.path
         document.update(own)  # tomlkit puts plain values before the first table
         return tomlkit.dumps(document)
 
@@ -246,6 +313,8 @@ def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFi
     document = tomlkit.parse(text)
     for change in sets:
         apply_set(document, change)
+        if change.partition("=")[0].strip() in ("data", "data.path"):
+            _make_whole(document, Path())  # typed here and now, not where the file lies
     return RecipeFile(document, source)
 
 
@@ -281,6 +350,28 @@ def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
         if not isinstance(place, Mapping):
             raise RecipeErrors([RecipeError(key.strip(), f"{part} is a value, not a table")])
     place[path[-1]] = parsed
+
+
+def _make_whole(table: Any, start: Path) -> None:
+    """Write data.path from the root on, in place; whatever else stands there is for `parse` to refuse."""
+    data = table.get("data")
+    path = data.get("path") if isinstance(data, Mapping) else None
+    if isinstance(path, str) and path and data.get(TAG) == tag_of(Folder):
+        data["path"] = whole_path(path, start)
+
+
+def whole_path(path: str, start: Path) -> str:
+    """`path` from the root on, where a relative one starts from `start`; `~` is the home of the person."""
+    at_home = path == "~" or path.startswith(("~/", "~\\"))
+    return os.path.abspath(start / (os.path.expanduser(path) if at_home else path))  # noqa: PTH100, PTH111 - pathlib keeps ..
+
+
+def no_folder(path: str) -> str:
+    """What is wrong with a path that leads to no folder, to follow "data.path: "."""
+    there = Path(path)
+    nearest_there = next((parent for parent in there.parents if parent.is_dir()), None)
+    found = "is a file" if there.is_file() else "is not there" + (f" ({nearest_there} is)" if nearest_there else "")
+    return f"{path} {found}; write the folder with one sub-folder a class"
 
 
 def parse(struct: type, table: Mapping[str, Any], source: str = "") -> Any:
@@ -354,19 +445,37 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
     if isinstance(recipe.schedule, Step) and list(recipe.schedule.milestones) != sorted(set(recipe.schedule.milestones)):
         problem = f"{list(recipe.schedule.milestones)} do not rise; write each epoch once, the earliest first"
         yield RecipeError("schedule.milestones", problem)
-    if isinstance(recipe.model, Resnet) and (recipe.model.depth - 2) % 6:
-        lower = 2 + 6 * ((recipe.model.depth - 2) // 6)
-        yield RecipeError("model.depth", f"{recipe.model.depth} is not 6n+2; write {lower} or {lower + 6}")
-    if isinstance(recipe.model, Vit) and recipe.model.width % recipe.model.heads:
-        problem = f"{recipe.model.width} is not a multiple of model.heads = {recipe.model.heads}"
-        nearest_width = recipe.model.heads * max(1, round(recipe.model.width / recipe.model.heads))
-        yield RecipeError("model.width", f"{problem}; write {nearest_width}")
+    elif (
+        isinstance(recipe.schedule, Step) and (marks := recipe.schedule.milestones) and marks[0] < recipe.schedule.warmup_epochs
+    ):
+        problem = f"{marks[0]} lies within the warm-up of schedule.warmup_epochs = {recipe.schedule.warmup_epochs:g}"
+        yield RecipeError("schedule.milestones", problem + "; shorten the warm-up, or begin to fall later")
+    yield from _model_contradictions("model", recipe.model)
+    if isinstance(recipe.data, Folder) and not recipe.data.path.strip():
+        yield RecipeError("data.path", "is empty; write the folder with one sub-folder a class")
     if recipe.data.test_share + recipe.data.val_share >= 1:
         problem = f"{recipe.data.val_share:g} and data.test_share = {recipe.data.test_share:g} leave nothing to train on"
         yield RecipeError("data.val_share", problem + "; their sum must be below 1")
 
 
+def _model_contradictions(path: str, model: Model | SameModel) -> Iterator[RecipeError]:
+    if isinstance(model, Resnet) and (model.depth - 2) % 6:
+        lower = 2 + 6 * ((model.depth - 2) // 6)
+        yield RecipeError(f"{path}.depth", f"{model.depth} is not 6n+2; write {lower} or {lower + 6}")
+    if isinstance(model, Densenet) and ((model.depth - 4) % (layers := 6 if model.bottleneck else 3)):
+        lower = max(4 + layers, 4 + layers * ((model.depth - 4) // layers))
+        problem = f"{model.depth} is not {layers}n+4, as {path}.bottleneck = {str(model.bottleneck).lower()} needs"
+        yield RecipeError(f"{path}.depth", f"{problem}; write {lower} or {lower + layers}")
+    if isinstance(model, Vit) and model.width % model.heads:
+        nearest_width = model.heads * max(1, round(model.width / model.heads))
+        problem = f"{model.width} is not a multiple of {path}.heads = {model.heads}"
+        yield RecipeError(f"{path}.width", f"{problem}; write {nearest_width}")
+
+
 def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
+    yield from _model_contradictions("teacher_model", recipe.teacher_model)
+    if not recipe.generations and not isinstance(recipe.teacher_model, SameModel):
+        yield RecipeError("teacher_model.name", 'is F0\'s network where it has students, but generations = 0; write 1 or more, or "same"')  # fmt: skip
     if not recipe.seeds:
         yield RecipeError("seeds", "is empty; write at least one seed, such as seeds = [0]")
     if len(set(recipe.seeds)) < len(recipe.seeds):

@@ -13,10 +13,25 @@ from typing import Any
 
 from torch import nn
 
-from engine.methods.distill import BornAgain
+from engine.methods.distill import (
+    BornAgain,
+    BornAgainWithLabels,
+    ConfidenceWeighted,
+    DecoupledDistillation,
+    Distillation,
+    Permuted,
+)
 from engine.methods.method import Method
 from engine.methods.supervised import Supervised
 
-METHODS: dict[str, Callable[[Any, nn.Module, nn.Module | None], Method]] = {"supervised": Supervised, "ban": BornAgain}
+METHODS: dict[str, Callable[[Any, nn.Module, nn.Module | None], Method]] = {
+    "supervised": Supervised,
+    "ban": BornAgain,
+    "ban_label": BornAgainWithLabels,
+    "cwtm": ConfidenceWeighted,
+    "dkpp": Permuted,
+    "kd": Distillation,
+    "dkd": DecoupledDistillation,
+}
 
 __all__ = ["METHODS", "Method"]

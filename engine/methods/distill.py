@@ -1,6 +1,6 @@
-"""Students of a frozen network. Born-Again Networks (Furlanello et al. 2018, arXiv:1805.04770).
+"""Students of a frozen network: Born-Again Networks (Furlanello et al. 2018, arXiv:1805.04770), and distillation.
 
-Here: who is asked what, and what is shown of it. The formulas are in losses.py.
+Here: who is asked what, and what is shown of it. The formulas are in losses.py, DKPP's permutations in permutations.py.
 
 Shapes: B images, K classes.
 """
@@ -13,20 +13,21 @@ from torch import Tensor, nn
 from engine import losses
 from engine.data.batch import Batch
 from engine.methods.method import Method, accuracy, freeze, refuse_shared_weights
+from engine.methods.permutations import draws, permuted
 
 
-class BornAgain(Method):
-    """A fresh student learns the predictions of the converged generation before it, at T = 1 (section 3, eq. 2).
+class Taught(Method):
+    """A fresh student learns from a frozen teacher; what exactly is its `objective`.
 
     The teacher sees the very same varied picture as the student, in evaluation mode and without gradients.
     """
 
     def __init__(self, asked: Any, student: nn.Module, teacher: nn.Module | None) -> None:
-        assert teacher is not None, "a born-again student needs its teacher"
+        assert teacher is not None, "a student needs its teacher"
         super().__init__(asked, student, freeze(teacher))
         refuse_shared_weights(student, teacher)
 
-    def train(self, mode: bool = True) -> "BornAgain":
+    def train(self, mode: bool = True) -> "Taught":
         """The student's mode; the frozen teacher stays in evaluation mode."""
         super().train(mode)
         assert self.teacher is not None
@@ -38,10 +39,77 @@ class BornAgain(Method):
         with torch.no_grad():
             teacher_BK = self.teacher(batch.pictures_BCHW)
         student_BK = self.student(batch.pictures_BCHW)
-        loss = losses.ban_loss(student_BK, teacher_BK)
+        loss = self.objective(student_BK, teacher_BK, batch, step)
         return loss, {
             "train/loss": loss,
             "train/accuracy": accuracy(student_BK, batch.labels_B),
             "train/agreement": accuracy(student_BK, teacher_BK.argmax(dim=1)),
             "train/kl": losses.kl(student_BK.detach(), teacher_BK),
+            **self.signs(teacher_BK),
         }
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        """The scalar to minimise, from both networks' logits."""
+        raise NotImplementedError
+
+    def signs(self, teacher_BK: Tensor) -> dict[str, Tensor]:
+        """What else is worth watching."""
+        return {}
+
+
+class BornAgain(Taught):
+    """The predictions of the converged generation before, at T = 1, and nothing else (section 3, eq. 2)."""
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        return losses.ban_loss(student_BK, teacher_BK)
+
+
+class BornAgainWithLabels(Taught):
+    """The labels and those predictions, a plain sum ("BAN+L")."""
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        return losses.ban_label_loss(student_BK, teacher_BK, batch.labels_B)
+
+
+class ConfidenceWeighted(Taught):
+    """The labels, each picture weighted by the teacher's confidence ("CWTM", eq. 10)."""
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        return losses.cwtm_loss(student_BK, teacher_BK, batch.labels_B)
+
+    def signs(self, teacher_BK: Tensor) -> dict[str, Tensor]:
+        """Whether a few pictures rule the batch: how many equal ones would weigh as much, and the heaviest against the mean."""
+        weight_B = losses.cwtm_weights(teacher_BK)
+        return {
+            "train/effective_batch": 1 / weight_B.square().sum(),  # (sum w)^2 / sum w^2, and they sum to 1
+            "train/heaviest_picture": weight_B.max() * len(weight_B),
+        }
+
+
+class Permuted(Taught):
+    """The predictions with all but the largest shuffled, picture by picture ("DKPP", eq. 11).
+
+    A shuffle depends on the run's seed, the step and the picture; train.py has seeded torch with the first two.
+    """
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        draws_BK = draws(torch.initial_seed(), batch.index_B, teacher_BK.shape[1])
+        return losses.ban_loss(student_BK, permuted(teacher_BK, draws_BK))
+
+
+class Distillation(Taught):
+    """The labels and the teacher's predictions at a temperature (Hinton et al. 2015)."""
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        return losses.kd_loss(student_BK, teacher_BK, batch.labels_B, self.asked.temperature, self.asked.alpha)
+
+
+class DecoupledDistillation(Taught):
+    """The labels, how sure the teacher is of them, and what it sees in the other classes (Zhao et al. 2022)."""
+
+    def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
+        asked = self.asked
+        share = min(1.0, (step + 1) / max(1, asked.warmup_steps))
+        return losses.dkd_loss(
+            student_BK, teacher_BK, batch.labels_B, asked.temperature, share * asked.alpha, share * asked.beta
+        )

@@ -14,12 +14,19 @@ from typing import Any
 
 from torch import nn
 
+from engine.models.densenet import densenet
 from engine.models.resnet import resnet
 from engine.models.small_cnn import small_cnn
 from engine.models.timm_models import timm
 from engine.models.vit import vit
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"small_cnn": small_cnn, "resnet": resnet, "vit": vit, "timm": timm}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "small_cnn": small_cnn,
+    "resnet": resnet,
+    "densenet": densenet,
+    "vit": vit,
+    "timm": timm,
+}
 
 
 def build(name: str, classes: int, channels: int, size: int, **options: Any) -> nn.Module:

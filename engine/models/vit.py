@@ -69,15 +69,23 @@ class Vit(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Truncated normal of 0.02 for weights and tokens, 0 for biases, as DINO does."""
-        for token in (self.cls, self.registers, self.positions):
-            if token is not None:
-                nn.init.trunc_normal_(token, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        """By each layer's width, as Dosovitskiy et al.'s own code does: Xavier for linear layers, LeCun for patches, biases 0.
+
+        Two things are not theirs. Positions and registers are as large as the patches of normalised pictures, about 1: at their
+        0.02 a token hardly says where it lies, and the few steps of a small data set end before that has grown. And the
+        classifier starts like any other linear layer, not at 0, so that an untrained network tells pictures apart.
+        """
+        nn.init.zeros_(self.cls)  # its position tells it from the patches
+        nn.init.normal_(self.positions)
+        if self.registers is not None:
+            nn.init.normal_(self.registers)
+        nn.init.normal_(self.patches.weight, std=self.patches.weight[0].numel() ** -0.5)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):  # queries, keys and values are three layers that happen to be kept as one
+                for weight in module.weight.chunk(3 if name.endswith("qkv") else 1):
+                    nn.init.xavier_uniform_(weight)
+            if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def tokens(self, x_BCHW: Tensor) -> Tensor:
         """What the first block reads: [B, T, D]."""

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.data.prepared import Prepared
 from engine.methods import Method
 from engine.probes import accuracy, agreement, attention
 from engine.probes.accuracy import predict
+
+PORTION = 256  # pictures copied at a time: a batch of `predict`, so that the numbers are those of one pass
 
 
 class Probed:
@@ -32,8 +35,16 @@ class Probed:
 
     def predictions(self, network: nn.Module, split: str) -> Tensor:
         """Probabilities [N, K] of a network for the un-augmented pictures of a split."""
-        pictures = self.data.tensor(self.data.part(split))
+        return torch.cat([self._predict(network, portion) for portion in self._portions(split)])
+
+    def _predict(self, network: nn.Module, index: NDArray[np.int64]) -> Tensor:
+        pictures = self.data.tensor(index)
         return predict(network, pictures, self.data.mean, self.data.std, device=self.device, between=self.between)
+
+    def _portions(self, split: str) -> Iterator[NDArray[np.int64]]:
+        """A split's places, some at a time: a copy of all training pictures at the end of a run may not fit any more."""
+        places = self.data.part(split)
+        return (places[start : start + PORTION] for start in range(0, len(places), PORTION))
 
     def teacher_predictions(self, split: str) -> Tensor | None:
         """The frozen teacher is asked once."""

@@ -4,9 +4,10 @@ A method's struct, its name (`tag`) and its place in METHODS are all a form, `--
 is in engine/methods.
 """
 
-from engine.recipes.born_again import Ban
+from engine.recipes.born_again import Ban, BanLabel, Cwtm, Dkpp
+from engine.recipes.distillation import Dkd, Kd
 from engine.recipes.supervised import Supervised
 
-Method = Supervised | Ban
+Method = Supervised | Ban | BanLabel | Cwtm | Dkpp | Kd | Dkd
 
-__all__ = ["Ban", "Method", "Supervised"]
+__all__ = ["Ban", "BanLabel", "Cwtm", "Dkd", "Dkpp", "Kd", "Method", "Supervised"]

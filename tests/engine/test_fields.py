@@ -103,7 +103,7 @@ def test_that_values_reach_the_struct_their_table_names() -> None:
         ({"form": {"name": "sqare"}}, "form.name: unknown form 'sqare'; known, the nearest first: square, round, plain"),
         ({"form": {"name": ["square"]}}, "form.name: unknown form ['square']; known, the nearest first: square, round, plain"),
         ({"only": {"name": "round"}}, "only.name: unknown only 'round'; known, the nearest first: square"),
-        ({"form": {"name": "plain", "side": 1}}, "form.side: unknown field 'side'; there is no field to set here"),
+        ({"form": {"name": "plain", "side": 1}}, "form.side: plain has no such field; with form.name = square there is one"),
         ({"shar": 1}, "shar: unknown field 'shar'; known, the nearest first: share, form, label, paint, offset, below, only"),
         ({"paint": {"name": "red"}}, "paint.name: unknown field 'name'; known, the nearest first: shine, coats, colour"),
     ],

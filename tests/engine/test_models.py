@@ -17,6 +17,8 @@ NETWORKS = [
     ("small_cnn", 1, 64, {"width": 4}),
     ("resnet", 1, 8, {"depth": 8, "width": 4}),
     ("resnet", 3, 32, {"depth": 14, "width": 4}),
+    ("densenet", 1, 8, {"depth": 10, "growth": 4}),
+    ("densenet", 3, 32, {"depth": 10, "growth": 3, "bottleneck": False, "reduction": 1.0}),
     ("vit", 1, 8, VIT),
     ("vit", 3, 12, {**VIT, "patch": 3, "registers": 2, "drop_path": 0.2}),
 ]
@@ -61,9 +63,9 @@ def test_that_initial_weights_are_a_function_of_the_seed(name: str, channels: in
     assert not all(torch.equal(a, b) for a, b in zip(first, other))
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "resnet"])
+@pytest.mark.parametrize("name", ["small_cnn", "resnet", "densenet"])
 def test_that_a_convolutional_network_is_its_head_on_its_maps(name: str) -> None:
-    network = build(name, 5, 1, 8).eval()
+    network = build(name, 5, 1, 8, **({"depth": 10} if name == "densenet" else {})).eval()
     x_BCHW = pictures(1, 8)
     maps_BDhw = network.maps(x_BCHW)
     assert maps_BDhw.shape[:2] == (3, network.embed_dim)
@@ -80,6 +82,25 @@ def test_that_resnet_20_has_the_size_of_the_paper() -> None:
     count = sum(parameter.numel() for parameter in build("resnet", 10, 3, 32).parameters())
     assert round(count / 1e6, 2) == 0.27  # He et al. 2016, table 6: 0.27 M
     assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in build("resnet", 10, 3, 32).modules()) == 20
+
+
+@pytest.mark.parametrize(
+    ("depth", "growth", "compact", "millions"),
+    [(40, 12, False, 1.0), (100, 12, False, 7.0), (100, 12, True, 0.8), (250, 24, True, 15.3)],
+)
+def test_that_densenets_have_the_sizes_of_the_paper(depth: int, growth: int, compact: bool, millions: float) -> None:
+    options = {"bottleneck": compact, "reduction": 0.5 if compact else 1.0}
+    with torch.device("meta"):
+        network = build("densenet", 10, 3, 32, depth=depth, growth=growth, **options)
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    assert round(weights / 1e6, 1) == millions  # Huang et al. 2017, table 2
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in network.modules()) == depth
+
+
+def test_that_a_dense_layer_passes_on_all_it_has_read() -> None:
+    layer = build("densenet", 5, 1, 8, depth=10, growth=4).stages[0].eval()
+    x_BCHW = torch.rand(2, 8, 8, 8)
+    assert torch.equal(layer(x_BCHW)[:, :8], x_BCHW) and layer(x_BCHW).shape == (2, 12, 8, 8)
 
 
 def test_that_a_residual_shortcut_without_weights_drops_pixels_and_pads_channels() -> None:
@@ -145,14 +166,25 @@ def test_that_attention_is_plain_softmax_attention() -> None:
             torch.testing.assert_close(attend.weights(x_BTD)[b, head], F.softmax(scores, dim=1))
 
 
-def test_that_the_weights_of_a_vit_start_small_and_truncated() -> None:
-    network = small_vit(width=96, depth=3)
-    for name, parameter in network.named_parameters():
+@pytest.mark.parametrize("width", [48, 192])
+def test_that_the_weights_of_a_vit_start_by_the_width_of_their_layer(width: int) -> None:
+    network = small_vit(width=width, depth=3)
+    for name, weight in network.named_parameters():
         if name.endswith("bias"):
-            assert (parameter == 0).all(), name
-        elif parameter.ndim > 1 and parameter.numel() > 1000:
-            assert parameter.std().item() == pytest.approx(0.02, rel=0.15), name
-            assert parameter.abs().max() < 2
+            assert (weight == 0).all(), name
+        elif "norm" not in name and weight.ndim == 2:
+            rows, columns = weight.shape if "qkv" not in name else (width, width)  # queries, keys, values: a layer each
+            assert weight.std().item() == pytest.approx((2 / (rows + columns)) ** 0.5, rel=0.1), name
+
+
+@pytest.mark.parametrize(("channels", "patch"), [(1, 2), (3, 4)])
+def test_that_a_token_says_what_it_shows_and_where_it_lies_equally_loudly(channels: int, patch: int) -> None:
+    torch.manual_seed(0)
+    network = vit(5, channels, 32, patch, width=96, depth=1, heads=3, registers=4)
+    shown_BDhw = network.patches(pictures(channels, 32, batch=20))
+    assert shown_BDhw.std().item() == pytest.approx(1, rel=0.1)
+    assert network.positions.std().item() == pytest.approx(1, rel=0.1)
+    assert network.registers.std().item() == pytest.approx(1, rel=0.15)
 
 
 def test_that_drop_path_acts_only_while_training_and_keeps_the_mean() -> None:
@@ -167,9 +199,9 @@ def test_that_drop_path_acts_only_while_training_and_keeps_the_mean() -> None:
     assert torch.equal(block._kept(x_BTD), x_BTD)
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "resnet", "vit"])
+@pytest.mark.parametrize("name", ["small_cnn", "resnet", "densenet", "vit"])
 def test_that_training_draws_no_random_numbers(name: str) -> None:
-    network = build(name, 5, 1, 8, **(VIT if name == "vit" else {}))
+    network = build(name, 5, 1, 8, **{"vit": VIT, "densenet": {"depth": 10}}.get(name, {}))
     before = torch.get_rng_state()
     network(pictures(1, 8)).sum().backward()
     assert torch.equal(torch.get_rng_state(), before)
@@ -186,6 +218,11 @@ def test_that_training_draws_no_random_numbers(name: str) -> None:
         ("resnet", 8, {"depth": 18}, "depth"),
         ("resnet", 8, {"depth": 2}, "depth"),
         ("resnet", 3, {}, "size"),
+        ("densenet", 8, {"depth": 45}, "depth"),
+        ("densenet", 8, {"depth": 4}, "depth"),
+        ("densenet", 8, {"growth": 0}, "growth"),
+        ("densenet", 8, {"reduction": 0.0}, "reduction"),
+        ("densenet", 3, {}, "size"),
         ("small_cnn", 7, {}, "size"),
         ("small_cnn", 65, {}, "size"),
         ("small_cnn", 8, {"width": 0}, "width"),
@@ -247,4 +284,4 @@ def test_that_a_timm_network_that_cannot_read_the_pictures_is_refused() -> None:
 
 
 def test_that_models_are_functions_by_name() -> None:
-    assert list(MODELS) == ["small_cnn", "resnet", "vit", "timm"]
+    assert list(MODELS) == ["small_cnn", "resnet", "densenet", "vit", "timm"]

@@ -17,6 +17,7 @@ from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe, RunRecipe
 from engine.recipes import Ban, Supervised
 
+HERE = Path(__file__).parent
 SHARED = recipe.all_fields(Recipe)
 ALL = [*SHARED, *(field for field in recipe.all_fields(RunRecipe) if field not in SHARED)]
 FIELDS = {field.path: field for field in ALL}
@@ -41,7 +42,7 @@ def run_refusals(**different: Any) -> list[str]:
 def test_that_a_field_has_a_label_a_help_and_a_default_inside_its_range(field: Field) -> None:
     assert field.label and field.label[0].isupper() and not field.label.endswith(".")
     assert len(field.help.split()) >= 2 and (field.help.endswith(".") or field.choices)
-    if field.path == "lineage":
+    if field.path in ("lineage", "data.path"):
         assert field.default is None
         return
     assert field.default is not None
@@ -79,11 +80,28 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (["optimizer.name=adamw", "optimizer.lr=11"], "optimizer.lr: 11.0 is outside its range; write a value in (0, 10]"),
         (["optimizer.name=adam"], "optimizer.name: unknown optimizer 'adam'; known, the nearest first: adamw, sgd"),
         (["augment.flip=1"], "augment.flip: 1 is not true or false; write true or false"),
-        (["data.name=creatures"], "data.name: unknown data 'creatures'; known, the nearest first: digits"),
+        (["data.name=creatures"], "data.name: unknown data 'creatures'; known, the nearest first: digits, folder"),
+        (["data.name=folder"], "data.path: is missing; write the folder with one sub-folder a class"),
+        (["data.name=folder", "data.path="], "data.path: is empty; write the folder with one sub-folder a class"),
+        (["data.name=folder", "data.path=3"], 'data.path: 3 is not text; write "3", in quotes'),
+        (["data.path=here"], "data.path: digits has no such field; with data.name = folder there is one"),
+        (["model.heads=3"], "model.heads: small_cnn has no such field; with model.name = vit there is one"),
+        (
+            ["model.depth=3"],
+            "model.depth: small_cnn has no such field; with model.name = resnet or densenet or vit there is one",
+        ),
         (["data.test_share=1"], "data.test_share: 1.0 is outside its range; write a value in (0, 1)"),
         (["compute.device=gpu"], "compute.device: unknown choice 'gpu'; known, the nearest first: cpu, mps, auto, cuda"),
-        (["method.name=3"], "method.name: unknown method 3; known, the nearest first: supervised, ban"),
-        (["method.temperature=2"], "method.temperature: unknown field 'temperature'; there is no field to set here"),
+        (["data.name=3"], "data.name: unknown data 3; known, the nearest first: digits, folder"),
+        (
+            ["method.name=cwmt"],
+            "method.name: unknown method 'cwmt'; known, the nearest first: cwtm, supervised, ban, ban_label, dkpp, kd, dkd",
+        ),
+        (
+            ["method.temperature=2"],
+            "method.temperature: supervised has no such field; with method.name = kd or dkd there is one",
+        ),
+        (["method.flavour=2"], "method.flavour: unknown field 'flavour'; there is no field to set here"),
         (["training=3"], "training: 3 is not a table; write [training] and its fields below it"),
         (["training.epochs=3", "training.epochs.often=3"], "training.epochs.often: epochs is a value, not a table"),
         (["training.epochs"], "training.epochs: is not a change; write --set field=value, such as training.epochs=20"),
@@ -100,6 +118,26 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (["seeds=[]"], "seeds: is empty; write at least one seed, such as seeds = [0]"),
         (["seeds=[3, 3]"], "seeds: [3, 3] names a seed twice; each seed is one chain"),
         (["generations=2"], "method.name: supervised has no teacher, but generations = 2; write ban, or generations = 0"),
+        (
+            ["teacher_model.name=resnet"],
+            'teacher_model.name: is F0\'s network where it has students, but generations = 0; write 1 or more, or "same"',
+        ),
+        (
+            ["teacher_model.width=8"],
+            "teacher_model.width: same has no such field; with teacher_model.name = small_cnn or resnet or vit there is one",
+        ),
+        (
+            ["model.name=densenet", "model.depth=45"],
+            "model.depth: 45 is not 6n+4, as model.bottleneck = true needs; write 40 or 46",
+        ),
+        (
+            ["model.name=densenet", "model.depth=7"],
+            "model.depth: 7 is not 6n+4, as model.bottleneck = true needs; write 10 or 16",
+        ),
+        (
+            ["model.name=densenet", "model.depth=41", "model.bottleneck=false"],
+            "model.depth: 41 is not 3n+4, as model.bottleneck = false needs; write 40 or 43",
+        ),
         (["method.name=ban"], 'generations: is 0, so nobody would be taught; write 1 or more, or method.name = "supervised"'),
         (
             ["schedule.warmup_epochs=40.5"],
@@ -108,6 +146,11 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (
             ["schedule.name=step", "schedule.milestones=[9, 3]"],
             "schedule.milestones: [9, 3] do not rise; write each epoch once, the earliest first",
+        ),
+        (
+            ["schedule.name=step", "schedule.milestones=[5]", "schedule.warmup_epochs=7"],
+            "schedule.milestones: 5 lies within the warm-up of schedule.warmup_epochs = 7; "
+            "shorten the warm-up, or begin to fall later",
         ),
         (["model.name=resnet", "model.depth=19"], "model.depth: 19 is not 6n+2; write 14 or 20"),
         (["model.name=vit", "model.width=97"], "model.width: 97 is not a multiple of model.heads = 3; write 96"),
@@ -240,11 +283,12 @@ def test_that_a_file_of_another_encoding_is_refused_and_a_byte_order_mark_forgiv
 
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_that_a_recipe_we_ship_is_read_and_expands(name: str) -> None:
-    file = recipe.read(name)
+    own = tomllib.loads(recipe.shipped_text(name))["data"]["name"] == "folder"
+    file = recipe.read(name, [f"data.path={HERE}"] if own else [])
     runs = list(file.runs())
     assert len(runs) == len(file.recipe.seeds) * (file.recipe.generations + 1)
     assert len({one.run for one, _ in runs}) == len(runs)
-    assert file.text() == recipe.shipped_text(name)
+    assert file.text().replace(f'path = "{HERE}"\n', "") == recipe.shipped_text(name)
     assert file.text().startswith("#"), "what it is for stands on its first line"
 
 
@@ -334,6 +378,27 @@ def test_that_a_lineage_expands_into_chains_whose_teachers_are_the_generation_be
     assert {one.training.epochs for one in runs} == {4}
 
 
+def test_that_f0_can_be_another_network_than_its_students() -> None:
+    asked = ("generations=2", "seeds=[0]", "teacher_model.name=densenet", "teacher_model.depth=16", "model.width=8")
+    runs = list(lineage(*asked).runs())
+    assert [one.model for one, _ in runs] == [recipe.Densenet(depth=16), recipe.SmallCnn(width=8), recipe.SmallCnn(width=8)]
+    assert [one.teacher for one, _ in runs] == ["", "toy-s0-F0", "toy-s0-F1"]
+    assert not any("teacher_model" in text for _, text in runs)
+    assert {one.training.epochs for one, _ in runs} == {4}
+    before, _ = next(lineage("generations=2", "seeds=[0]", "model.width=8").runs())
+    assert before.model == recipe.SmallCnn(width=8), "without one F0 is like its students"
+
+
+def test_that_a_teacher_of_another_network_is_refused_like_any_network() -> None:
+    taught = ("generations=1", "method.name=kd")
+    assert refusals(SINGLE, *taught, "teacher_model.name=resnet", "teacher_model.depth=21") == [
+        "teacher_model.depth: 21 is not 6n+2; write 20 or 26"
+    ]
+    assert refusals(SINGLE, *taught, "teacher_model.name=vit", "teacher_model.width=97") == [
+        "teacher_model.width: 97 is not a multiple of teacher_model.heads = 3; write 96"
+    ]
+
+
 def test_that_a_single_run_is_f0_of_its_own_lineage() -> None:
     ((one, _),) = single().runs()
     assert (one.run, one.generation, one.teacher, one.method) == ("single-s0-F0", 0, "", Supervised())
@@ -374,6 +439,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.floats(field.low or 0, high, exclude_min=field.low_open, exclude_max=field.high_open)
     if field.kind == "integers":
         return st.lists(st.integers(whole_low, 2**31), min_size=1, max_size=4, unique=True).map(sorted)
+    if field.kind == "text":
+        return st.sampled_from((str(HERE), str(HERE.parent)))
     return st.booleans() if field.kind == "switch" else st.sampled_from(field.choices)
 
 
@@ -381,23 +448,27 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
 def tables(draw: st.DrawFn) -> dict[str, Any]:
     """A recipe as a person might write it: some fields of the kinds chosen, none of the others."""
     table: dict[str, Any] = {"lineage": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True))}
-    kinds = {"model": ("small_cnn", "resnet", "vit"), "optimizer": ("sgd", "adamw"), "schedule": ("cosine", "step", "constant")}
+    models = ("small_cnn", "resnet", "densenet", "vit")
+    kinds = {"data": ("digits", "folder"), "model": models, "optimizer": ("sgd", "adamw")}
+    kinds |= {"schedule": ("cosine", "step", "constant"), "teacher_model": ("same", *models)}
     chosen = {part: draw(st.sampled_from(names)) for part, names in kinds.items()}
     for part, name in chosen.items():
         table[part] = {"name": name}
     generations = draw(st.integers(0, 3))
     table |= {"generations": generations, "seeds": draw(values_of(FIELDS["seeds"]))}
-    table["method"] = {"name": "ban" if generations else "supervised"}
+    chosen["method"] = draw(st.sampled_from(("ban", "ban_label", "cwtm", "dkpp", "kd", "dkd"))) if generations else "supervised"
+    table["method"] = {"name": chosen["method"]}
     for field in recipe.all_fields(Recipe):
         part, _, key = field.path.partition(".")
-        ours = part not in (*kinds, "method") or field in of_kind(part, chosen.get(part, ""))
+        ours = part not in chosen or field in of_kind(part, chosen.get(part, ""))
         if key and key != "name" and ours and draw(st.booleans()):
             table.setdefault(part, {})[key] = draw(values_of(field))
     return agreeing(table)
 
 
 def of_kind(part: str, name: str) -> list[Field]:
-    structs = {"model": recipe.Model, "optimizer": recipe.Optimizer, "schedule": recipe.LearningRate}
+    structs = {"data": recipe.Data, "optimizer": recipe.Optimizer, "schedule": recipe.LearningRate}
+    structs |= {"teacher_model": recipe.TeacherModel, "method": recipe.Method}
     kind = next((one for one in structs.get(part, recipe.Model).__args__ if recipe_tag(one) == name), None)
     return [] if kind is None else list(recipe.fields_of(kind, part))
 
@@ -408,13 +479,18 @@ def recipe_tag(struct: Any) -> str:
 
 def agreeing(table: dict[str, Any]) -> dict[str, Any]:
     """The same without the contradictions that separate choices may make."""
-    data, model = table.get("data", {}), table["model"]
+    data = table["data"]
+    if not table["generations"]:
+        table["teacher_model"] = {"name": "same"}
+    if data["name"] == "folder":
+        data.setdefault("path", str(HERE))
     for share in ("test_share", "val_share"):
         data[share] = min(data.get(share, 0.2), 0.49)
-    if model["name"] == "resnet":
-        model["depth"] = 20
-    if model["name"] == "vit":
-        model["width"] = model.get("heads", 3) * 8
+    for model in (table["model"], table["teacher_model"]):
+        if model["name"] in ("resnet", "densenet"):
+            model["depth"] = 20 if model["name"] == "resnet" else 40
+        if model["name"] == "vit":
+            model["width"] = model.get("heads", 3) * 8
     table["schedule"]["warmup_epochs"] = 0.5
     return {**table, "data": data}
 

@@ -6,14 +6,17 @@ To record anew after a change that is meant to change them: FILIAL_RECORD=1 pyte
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import toy  # type: ignore[import-not-found]
+from conftest import toy, weights  # type: ignore[import-not-found]
 
-from engine.run import Run
-from engine.train import train
+from engine import checkpoint, lineages
+from engine.methods import METHODS
+from engine.run import Run, Workspace
+from engine.train import Training, train
 
 GOLDEN = Path(__file__).parent / "golden"
 OF_THIS_MACHINE = ("throughput/", "memory/")
@@ -47,13 +50,14 @@ def of_training(values: dict[str, float]) -> dict[str, float | None]:
     return {name: None if name.startswith(OF_THIS_MACHINE) else round(value, 6) for name, value in values.items()}
 
 
-@pytest.mark.parametrize("generation", [0, 1], ids=["supervised", "ban"])
-def test_that_a_toy_run_tells_the_recorded_events(workspace, generation):
-    runs = workspace.create(toy())
-    for run in runs[: generation + 1]:
+@pytest.mark.parametrize("method", METHODS)
+def test_that_a_toy_run_tells_the_recorded_events(workspace, method):
+    runs = workspace.create(toy() if method == "supervised" else toy(f"method.name={method}"))
+    newest = runs[0 if method == "supervised" else 1]
+    for run in runs[: 1 + runs.index(newest)]:
         assert train(run) == 0
-    path = GOLDEN / f"{['supervised', 'ban'][generation]}.json"
-    found = told(runs[generation])
+    path = GOLDEN / f"{method}.json"
+    found = told(newest)
     if os.environ.get("FILIAL_RECORD"):
         path.write_text("[\n" + ",\n".join(json.dumps(event) for event in found) + "\n]\n")
     recorded = json.loads(path.read_text())
@@ -65,6 +69,52 @@ def test_that_a_toy_run_tells_the_recorded_events(workspace, generation):
 def without_values(event: dict[str, object]) -> dict[str, object]:
     names = list(event["values"]) if "values" in event else None  # type: ignore[call-overload]
     return {**event, "values": names}
+
+
+class Died(BaseException):
+    """As if the power had gone."""
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "supervised"])
+@pytest.mark.parametrize("step", [2, 5])
+def test_that_a_resumed_student_equals_an_unbroken_one(workspace, tmp_path, decoded_digits, monkeypatch, method, step):
+    """Within the first epoch, before any checkpoint, and in the middle of a later one."""
+    asked = toy(f"method.name={method}", *(["method.warmup_steps=6"] if method == "dkd" else []))
+    runs = workspace.create(asked)
+    assert train(runs[0]) == 0
+    shutil.copytree(workspace.folder, tmp_path / "unbroken", symlinks=True)
+    whole = Workspace(tmp_path / "unbroken").create(asked)[1]
+    assert train(whole) == 0
+    original = Training.take_step
+
+    def dying(self):
+        if self.step == step:
+            raise Died
+        original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "take_step", dying)
+        with pytest.raises(Died):
+            train(runs[1])
+    assert train(runs[1]) == 0
+    assert weights(runs[1], 9) == weights(whole, 9)
+
+
+def test_that_f0_of_another_architecture_teaches(workspace):
+    """The paper's direction from DenseNet to ResNet: each network is built from what its own run says."""
+    densenet = ("teacher_model.name=densenet", "teacher_model.depth=10", "teacher_model.growth=4")
+    asked = toy("generations=2", "method.name=kd", *densenet, "model.name=resnet", "model.depth=8", "model.width=4")
+    runs = workspace.create(asked)
+    for run in runs:
+        assert train(run) == 0
+    built = [checkpoint.read_state(run.checkpoint_folders()[-1]).build for run in runs]
+    assert [build.name for build in built] == ["densenet", "resnet", "resnet"]
+    assert [run.effective()["recipe"]["model"]["name"] for run in runs] == ["densenet", "resnet", "resnet"]
+    assert built[0].options == {"depth": 10, "growth": 4, "bottleneck": True, "reduction": 0.5}
+    assert [run.effective().get("teacher", {}).get("run") for run in runs] == [None, "toy-s0-F0", "toy-s0-F1"]
+    assert len(lineages.read(runs).generations) == 3
+    taught = runs[1].state().curves
+    assert {"train/agreement", "train/kl"} <= set(taught) and np.isfinite(taught["train/loss"].values).all()
 
 
 def test_that_a_toy_run_leaves_the_folder_the_contract_describes(workspace):
