@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(verb=studio)
     verbs = parser.add_subparsers(metavar="VERB")
 
-    demo_ = _verb(verbs, "demo", demo, "born-again training on real digits: about two minutes, then the table of generations")
+    demo_ = _verb(verbs, "demo", demo, "born-again training on real digits: about a minute, then the table of generations")
     demo_.add_argument("--seeds", type=_count, default=3, metavar="N", help="chains of generations (default 3)")
     demo_.add_argument("--headless", action="store_true", help="no window even where there is a display")
 
@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     train_.add_argument("--resume", action="store_true", help="also go on with paused, stopped and failed runs")
     train_.add_argument("--run", type=Path, help=argparse.SUPPRESS)  # one run's folder: the engine itself
+    train_.add_argument("--stand-by", action="store_true", help=argparse.SUPPRESS)  # an engine that is told its run later
+    train_.add_argument("--outlive", action="store_true", help=argparse.SUPPRESS)  # who started it may be killed
+
+    _queue_verbs(verbs)
+    _verb(verbs, "work", work, "train what is in the queue, in its order, in the foreground; Ctrl-C saves and stops")
 
     status_ = _verb(verbs, "status", status, "what every run is doing")
     status_.add_argument("run", nargs="?", metavar="RUN|DIR", help="one run, or a workspace")
@@ -79,7 +84,35 @@ def _parser() -> argparse.ArgumentParser:
     compare_.add_argument("--json", action="store_true", help="as JSON")
 
     _verb(verbs, "doctor", doctor, "versions, device and why, Qt, known-bad versions, speed of the workspace")
+
+    assist_ = verbs.add_parser("assist")  # without help it is not listed: the window's own helper
+    assist_.add_argument("--scratch", type=Path, metavar="DIR", required=True)
+    assist_.set_defaults(verb=assist)
     return parser
+
+
+def _queue_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    queue_ = _verb(verbs, "queue", queue_list, "the order in which runs are trained: add, list, move, remove, hold, release")
+    queue_.add_argument("--json", action="store_true", help="the list as a JSON array")
+    parts = queue_.add_subparsers(metavar="WHAT")
+
+    add_ = _verb(parts, "add", queue_add, "put a recipe's runs at the end of the queue; trains nothing by itself")
+    add_.add_argument("what", metavar="RECIPE", help="a TOML file, a recipe that comes with Filial, or a run or lineage")
+    add_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
+    add_.add_argument("--front", action="store_true", help="at the front instead")
+
+    list_ = _verb(parts, "list", queue_list, "the runs in order, how each stands, and what helps")
+    list_.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as a JSON array")
+
+    move_ = _verb(parts, "move", queue_move, "put runs where PLACE is now; teachers stay before their students")
+    move_.add_argument("runs_", nargs="+", metavar="RUN", help="a run, or a lineage for all its runs")
+    move_.add_argument("place", type=_place, metavar="PLACE", help="1 is the front")
+
+    remove_ = _verb(parts, "remove", queue_remove, "take runs out of the queue; their folders stay")
+    remove_.add_argument("runs_", nargs="+", metavar="RUN", help="a run, or a lineage for all its runs")
+
+    _verb(parts, "hold", queue_hold, "let the worker finish its run and then start nothing more")
+    _verb(parts, "release", queue_release, "undo hold")
 
 
 def _verb(
@@ -94,6 +127,12 @@ def _verb(
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seeds; write 1 or more")
+    return int(text)
+
+
+def _place(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place in the queue; 1 is the front")
     return int(text)
 
 
@@ -114,8 +153,8 @@ def demo(asked: argparse.Namespace) -> int:
 
 
 def train(asked: argparse.Namespace) -> int:
-    if asked.run:
-        return _train_one(asked.run)
+    if asked.run or asked.stand_by:
+        return _train_one(asked.run, asked.outlive)
     from engine import console, recipe, turns
     from engine.run import Refused
 
@@ -127,14 +166,31 @@ def train(asked: argparse.Namespace) -> int:
     return console.train_in_turn(turns.to_do(runs, asked.resume), len(runs))
 
 
-def _train_one(folder: Path) -> int:
-    from engine import processes
+def _train_one(folder: Path | None, outlive: bool) -> int:
+    """The engine. Without a folder it stands by until it is told which run is its own."""
+    from engine import processes, standby
 
-    processes.die_with_parent()
-    from engine.run import Run
-    from engine.train import train as train_run
+    if not outlive:
+        processes.die_with_parent()
+    folder = folder or standby.wait(_warm_up)
+    if folder is None:
+        return 0
+    with standby.collector_at_rest():
+        from engine.run import Run
+        from engine.train import train as train_run
+    code = train_run(Run(folder.resolve()))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the folder is whole; torch would take half a second to take itself apart
 
-    return train_run(Run(folder.resolve()))
+
+def _warm_up() -> None:
+    from engine import standby
+
+    with standby.collector_at_rest():
+        from engine.train import warm_up
+
+        warm_up()
 
 
 def status(asked: argparse.Namespace) -> int:
@@ -179,6 +235,112 @@ def resume(asked: argparse.Namespace) -> int:
     return console.train_in_turn(work + rest, len(work) + len(rest))
 
 
+def queue_add(asked: argparse.Namespace) -> int:
+    from engine.queue import Queue, enqueue
+
+    workspace, place = _workspace(asked), 0 if asked.front else None
+    if _is_recipe(asked.what):
+        from engine import recipe
+
+        file = recipe.read(asked.what, asked.set)
+        _check_timm(file.recipe)
+        runs = enqueue(workspace, file, place)
+    else:
+        runs = [workspace.run(name) for name in _names(asked, [asked.what])]
+        Queue(workspace).add([run.name for run in runs if not run.ending().completed], place)
+    return _say_queued(Queue(workspace), [run.name for run in runs])
+
+
+def _is_recipe(what: str) -> bool:
+    from engine import recipe
+
+    return Path(what).is_file() or what.removesuffix(".toml") in recipe.shipped() or what.endswith(".toml")
+
+
+def _say_queued(queue: "Queue", names: list[str]) -> int:  # type: ignore[name-defined]  # noqa: F821
+    from engine.words import plural
+
+    there = [place for place, name in enumerate(queue.names(), 1) if name in names]
+    if not there:
+        print(f"{', '.join(names)}: complete already, so nothing is queued")
+        return 0
+    where = f"place {there[0]}" if len(there) == 1 else f"places {there[0]} to {there[-1]}"
+    if queue.held:
+        start = "The queue is held; `filial queue release` lets it go on."
+    else:
+        start = "The worker takes it in its turn." if queue.worker() else "`filial work` trains what is in the queue."
+    print(f"{plural(len(there), 'run')} in the queue, {where}. {start}")
+    return 0
+
+
+def queue_list(asked: argparse.Namespace) -> int:
+    from engine import console
+
+    return console.queue(_queue(asked), asked.json)
+
+
+def queue_move(asked: argparse.Namespace) -> int:
+    queue = _queue(asked)
+    queue.move(_queued(asked, queue), asked.place - 1)
+    return queue_list(asked)
+
+
+def queue_remove(asked: argparse.Namespace) -> int:
+    queue = _queue(asked)
+    there = _queued(asked, queue)
+    queue.remove(there)
+    print(f"taken out of the queue: {', '.join(there)}")
+    return 0
+
+
+def _queued(asked: argparse.Namespace, queue: "Queue") -> list[str]:  # type: ignore[name-defined]  # noqa: F821
+    """Those of the named runs that are in the queue. Raises Refused if none is."""
+    from engine.run import Refused
+
+    now = queue.names()
+    there = [name for name in _names(asked, asked.runs_, now) if name in now]
+    if not there:
+        raise Refused(f"{', '.join(asked.runs_)}: not in the queue; `filial queue list` shows what is")
+    return there
+
+
+def queue_hold(asked: argparse.Namespace) -> int:
+    queue = _queue(asked)
+    queue.hold()
+    print("the queue is held: a run at work goes on to its end, and nothing more is started until `filial queue release`")
+    return 0
+
+
+def queue_release(asked: argparse.Namespace) -> int:
+    queue = _queue(asked)
+    queue.release()
+    print("the queue goes on" if queue.worker() else "the queue is released; `filial work` trains what is in it")
+    return 0
+
+
+def work(asked: argparse.Namespace) -> int:
+    from engine import console
+
+    return console.work(_workspace(asked))
+
+
+def _queue(asked: argparse.Namespace) -> "Queue":  # type: ignore[name-defined]  # noqa: F821
+    from engine.queue import Queue
+
+    return Queue(_workspace(asked))
+
+
+def _names(asked: argparse.Namespace, given: Sequence[str], also: Sequence[str] = ()) -> list[str]:
+    """Names of runs; a lineage stands for all of its runs. What is in `also` need not have a folder any more."""
+    workspace = _workspace(asked)
+    names: dict[str, None] = {}
+    for name in given:
+        lineage = [run.name for run in workspace.runs() if run.name.rpartition("-s")[0] == name]
+        for one in lineage or ([name] if name in also else [_run(asked, name).name]):
+            names[one] = None
+    return list(names)
+
+
 def compare(asked: argparse.Namespace) -> int:
     from engine import table
 
@@ -189,6 +351,12 @@ def doctor(asked: argparse.Namespace) -> int:
     from engine import doctor as room
 
     return room.doctor(_workspace(asked).folder)
+
+
+def assist(asked: argparse.Namespace) -> None:
+    from engine import assist as room
+
+    room.assist(asked.scratch)
 
 
 def _send(asked: argparse.Namespace, command: object) -> int:

@@ -153,6 +153,8 @@ def teachers_of_others(run: Run) -> set[int]:
     """Steps of this run that another run has pinned as its teacher."""
     steps: set[int] = set()
     for path in run.workspace.glob("*/effective.toml"):
+        if path.parent.name == run.name:  # it names itself
+            continue
         with contextlib.suppress(OSError, ValueError, KeyError):
             if run.name.encode() in path.read_bytes():  # most runs are nobody's child: parsing them all takes seconds
                 pinned = (Run(path.parent).effective() or {}).get("teacher", {})

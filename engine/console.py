@@ -4,20 +4,22 @@ On a terminal progress is drawn as bars (rich); elsewhere each epoch is a plain 
 """
 
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine import turns, words
-from engine.run import Observer, Run
+from engine import turns, words, worker
+from engine.queue import Entry, Queue, look
+from engine.run import Observer, Refused, Run, Workspace
 from engine.state import RunState
+from engine.worker import Engine
 
 OUT = Console(highlight=False, soft_wrap=True)
 if not OUT.is_terminal:
@@ -34,10 +36,16 @@ def train_in_turn(runs: Sequence[Run], of: int) -> int:
         return turns.work(runs, display.follow)
 
 
+def work(workspace: Workspace) -> int:
+    """Work through the queue with progress. Returns the exit code."""
+    with _Display() as display:
+        return worker.work(workspace, display.follow, OUT.print)
+
+
 class _Display:
     """Follows engines through their folders, as any other reader does."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int = 0) -> None:  # 0: nobody knows how many there will be
         self._runs = runs
         self._place = 0
         self._bars: Progress | None = None
@@ -54,12 +62,13 @@ class _Display:
         if self._bars:
             self._bars.stop()
 
-    def follow(self, run: Run, process: "subprocess.Popen[bytes]") -> int:
+    def follow(self, run: Run, process: Engine, first: int | None = None) -> int:
+        """Show a run until its engine ends. Attempts from `first` on are news: by default those that are not there yet."""
         self._place += 1
         state, tail = RunState(), run.tail()
         while tail.read_into(state):
             pass
-        before = state.attempt
+        before = state.attempt if first is None else first - 1
         with self._one(run) as show:
             while True:
                 code = process.poll()
@@ -75,7 +84,7 @@ class _Display:
 
     @contextmanager
     def _one(self, run: Run) -> Iterator[Any]:
-        head = f"{run.name} ({self._place} of {self._runs})"
+        head = f"{run.name} ({self._place} of {self._runs})" if self._runs else run.name
         if self._bars is None:
             OUT.print(head)
             yield _lines()
@@ -135,8 +144,11 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
     table = Table(box=None, pad_edge=False)
     for name in ("run", "method", "state", "epoch", "best val", "test"):
         table.add_column(name, justify="right" if name in ("epoch", "best val", "test") else "left", no_wrap=True)
+    places = _places({run.workspace for run in runs})
     for row in rows:
         word = row["state"] if row["reason"] in (None, "completed", row["state"]) else f"{row['state']}, {row['reason']}"
+        if row["state"] == "queued" and row["run"] in places:
+            word = f"queued, place {places[row['run']]}"
         best, test = row["best"], row["values"].get("test/accuracy")
         table.add_row(
             row["run"],
@@ -148,6 +160,15 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
         )
     OUT.print(table)
     return 0
+
+
+def _places(workspaces: Iterable[Path]) -> dict[str, int]:
+    """Where in its queue each run is. A queue that cannot be read hides no run."""
+    places: dict[str, int] = {}
+    for folder in workspaces:
+        with suppress(Refused):
+            places |= {name: place for place, name in enumerate(Queue(Workspace(folder)).names(), 1)}
+    return places
 
 
 def _row(run: Run, observer: Observer) -> dict[str, Any]:
@@ -171,3 +192,38 @@ def _row(run: Run, observer: Observer) -> dict[str, Any]:
         "best": {"metric": "val/accuracy", "value": best[0], "step": best[1]} if best else None,
         "altered": folded.altered,
     }
+
+
+def queue(waiting: Queue, as_json: bool) -> int:
+    """The order of the queue and how each of its runs stands: a JSON array, or a table."""
+    entries = look(waiting)
+    if as_json:
+        json.dump([_queue_row(entry) for entry in entries], sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return 0
+    OUT.print(_queue_head(waiting, entries))
+    if entries:
+        table = Table(box=None, pad_edge=False)
+        for name in ("place", "run", "how it stands"):
+            table.add_column(name, justify="right" if name == "place" else "left", no_wrap=name != "how it stands")
+        for entry in entries:
+            table.add_row(str(entry.place), entry.run, entry.line())
+        OUT.print(table)
+    return 0
+
+
+def _queue_row(entry: Entry) -> dict[str, Any]:
+    row = {"place": entry.place, "run": entry.run, "state": entry.state, "standing": entry.standing}
+    return row | {"reason": entry.words, "offer": entry.offer or None}
+
+
+def _queue_head(waiting: Queue, entries: Sequence[Entry]) -> str:
+    """Who works through it, and the next step if nobody does."""
+    if not entries:
+        return "the queue is empty; `filial queue add RECIPE` puts a recipe's runs there"
+    hold = "held; `filial queue release` lets it go on" if waiting.held else ""
+    who = waiting.worker()
+    if who is None:
+        return f"nobody works through the queue; `filial work` does{f'. It is {hold}' if hold else ''}"
+    at_work = f"process {who.pid} on {who.host} works through the queue" if who.pid else "a worker has just begun"
+    return at_work + (f", which is {hold}" if hold else "")

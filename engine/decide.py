@@ -110,9 +110,14 @@ def slots_for(decided: Decided) -> tuple[list[str], int]:
 
 def decide_precision(asked: RunRecipe, decided: Decided, step: Callable[[str], None]) -> Decided:
     """Fill in the precision: asked for, or measured with `step(precision)`, one whole training step of this very model."""
+    return choose_precision(asked, decided, lambda precision: _seconds(step, precision, decided.device))
+
+
+def choose_precision(asked: RunRecipe, decided: Decided, seconds_of: Callable[[str], float]) -> Decided:
+    """Fill in the precision: asked for, or the faster by the seconds a step takes in each."""
     if asked.compute.precision != "auto":
         return msgspec.structs.replace(decided, precision=asked.compute.precision, precision_reason="the recipe asks for it")
-    seconds = {precision: _seconds(step, precision, decided.device) for precision in ("float32", "bfloat16")}
+    seconds = {precision: seconds_of(precision) for precision in ("float32", "bfloat16")}
     ratio = seconds["float32"] / seconds["bfloat16"]
     chosen = "bfloat16" if ratio >= FASTER else "float32"
     reason = f"measured: bfloat16 runs at {words.percent(ratio, 0)} of float32's speed on this model and device"

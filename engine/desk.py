@@ -30,7 +30,7 @@ class Desk:
         self.wishes: list[AnyCommand] = []
 
     def __enter__(self) -> "Desk":
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in _numbers():
             with contextlib.suppress(ValueError):  # not the main thread: commands still arrive
                 self._before[number] = signal.signal(number, self._on_signal)
         return self
@@ -84,3 +84,10 @@ class Desk:
         if self._signal:
             raise KeyboardInterrupt
         self._signal = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+
+def _numbers() -> list[int]:
+    """The signals that ask an engine to go. Under nohup a closing terminal asks nothing."""
+    hangup = getattr(signal, "SIGHUP", None)
+    heard = [] if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN else [hangup]
+    return [signal.SIGINT, signal.SIGTERM, *heard]

@@ -49,6 +49,7 @@ class Prepared(Event, frozen=True, kw_only=True):
     log_every: int
     device: str
     device_reason: str = ""
+    device_memory_gib: float = 0.0  # of the whole device, or of the machine on the CPU; 0 in runs from before it was recorded
     precision: str = "float32"
     threads: int = 0
     pictures: int = 0

@@ -223,6 +223,14 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(parent_dies, signal.SIGKILL, 0, 0, 0)
 
 
+def stand_back() -> None:
+    """Let every other process of this machine go first."""
+    if WINDOWS:
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(10)
+
+
 def missing_for_window() -> str:
     """The packages the window needs and this installation lacks, as pip would be told; empty if none."""
     wanted = {"PySide6": "PySide6-Essentials", "pyqtgraph": "pyqtgraph"}
@@ -232,6 +240,11 @@ def missing_for_window() -> str:
 def resident_bytes() -> int:
     """Memory this process holds."""
     return int(psutil.Process().memory_info().rss)
+
+
+def machine_bytes() -> int:
+    """Memory of this machine."""
+    return int(psutil.virtual_memory().total)
 
 
 def free_cores() -> int:
@@ -274,7 +287,7 @@ def lease(slots: Sequence[str], need: int, who: str, waiting: Callable[[list[str
             if len(mine) == need:
                 yield mine
                 return
-        waiting(_holders(slots))
+        waiting(holders(slots) or ["another engine"])
         time.sleep(0.25)
 
 
@@ -303,10 +316,11 @@ def free_slots(slots: Sequence[str]) -> int:
     return sum(not is_held(lease_folder() / f"{slot}.lock") for slot in slots)
 
 
-def _holders(slots: Sequence[str]) -> list[str]:
+def holders(slots: Sequence[str]) -> list[str]:
+    """Who holds some of these slots just now, each once, as it called itself; nobody who has not said so yet."""
     names: dict[str, None] = {}
     for slot in slots:
         if is_held(lease_folder() / f"{slot}.lock"):
             with contextlib.suppress(OSError):
                 names[(lease_folder() / f"{slot}.who").read_text(encoding="utf-8")] = None
-    return list(names) or ["another engine"]
+    return list(names)

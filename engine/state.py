@@ -139,6 +139,7 @@ class RunState:
     pictures: int = 0
     device: str = ""
     device_reason: str = ""
+    device_memory_gib: float = 0.0
     precision: str = ""
     threads: int = 0
     phase: tuple[str, str] = ("", "")

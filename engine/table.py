@@ -55,7 +55,8 @@ def _generations_table(lineage: Lineage, judged: Sequence[Verdict], chosen: Ense
         )
     for one in [chosen] if chosen else ensembles(lineage):
         sd = "" if one.sd is None else f"{100 * one.sd:.1f}"
-        gain = f"{words.points(one.gain)} over the mean of its members"
+        each = ", ".join(f"F{member} {words.points(share)}" for member, share in zip(one.members, one.contributions))
+        gain = f"{words.points(one.gain)} over the mean of its members; each adds {each}"
         name = "+".join(f"F{member}" for member in one.members)
         table.add_row(name, words.percent(one.mean), sd, words.number(one.nll), words.number(one.ece), "", "", "", "", gain)
     return table

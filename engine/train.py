@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
+from torch import Tensor
 
-from engine import checkpoint, commands, decide, events, processes, recipe, schedule
+from engine import checkpoint, commands, decide, events, processes, rates, recipe
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
+from engine.data.batch import Batch
 from engine.data.order import generator_seed
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.desk import Desk, Leave
@@ -46,7 +48,11 @@ def train(run: Run) -> int:
     with Attempt(run) as attempt, Desk(attempt) as desk:
         print(f"=== attempt {attempt.number}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}, {run.name}", flush=True)  # noqa: T201
         newest = checkpoint.newest_valid(run)
-        attempt.open(checkpoint.read_state(newest).step if newest else 0)
+        step = checkpoint.read_state(newest).step if newest else 0
+        if attempt.state.completed and step == attempt.state.step:  # a further attempt could only be lost
+            print(f"{run.name} is complete already", flush=True)  # noqa: T201
+            return EXIT["completed"]
+        attempt.open(step)
         try:
             finished = Training(run, attempt, desk).through()
         except (Failed, Refused, RecipeErrors) as error:
@@ -61,6 +67,13 @@ def train(run: Run) -> int:
         attempt.record(finished)
         attempt.sync()
     return EXIT[finished.reason]
+
+
+def warm_up() -> None:
+    """Have torch import what it puts off until a process's first optimizer steps, which takes longer than torch itself."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    torch.optim.SGD([weight], lr=0.0).step()
 
 
 class Training:
@@ -103,25 +116,28 @@ class Training:
         leases.enter_context(processes.lease(slots, need, self.run.name, self.wait_for))
         torch.set_num_threads(decided.threads)
         self.device = torch.device(decided.device)
-        self.begin("preparing", f"reading {recipe.to_table(self.asked)['data'].get('name', 'data')}")
+        self.begin("preparing", f"reading {self.asked.data.title}")
         try:
-            self.data: Prepared = prepare(self.asked, self.run.workspace / "data")
+            self.data: Prepared = prepare(self.asked, self.run.workspace / "data", self.reading)
         except ValueError as error:
             raise Failed(str(error)) from None
-        card = msgspec.json.format(msgspec.json.encode(self.data.card()), indent=1)
-        path = self.run.folder / "data.json"
-        if path.exists() and path.read_bytes() != card:
-            raise Failed(f"the data is not what this run began with: {path} describes other pictures. Bring the old data back")
-        processes.write_aside(path, card)
+        self.describe_data()
         self.known, self.decided = known, decided
         self.obey()
+
+    def describe_data(self) -> None:
+        """data.json, once. Files that gave no picture may have been tidied away since: they do not count."""
+        card = msgspec.json.encode(self.data.card())
+        path = self.run.folder / "data.json"
+        if not path.exists():
+            processes.write_aside(path, msgspec.json.format(card, indent=1))
+        elif _described(path.read_bytes()) != _described(card):
+            raise Failed(f"the data is not what this run began with: {path} describes other pictures. Bring the old data back")
 
     def build(self) -> None:
         """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""
         asked = self.asked
-        options = msgspec.to_builtins(asked.model)
-        name = options.pop("name")
-        self.built_from = Build(name, self.data.classes, self.data.pictures.channels, self.data.size, options)
+        self.built_from = built_from(asked, self.data)
         pinned = self.known.teacher if self.known else decide.pin_teacher(self.run, asked)
         if pinned is not None:
             decide.check_teacher(self.run, pinned)
@@ -136,7 +152,8 @@ class Training:
         self.batches = Batches(self.data, asked, self.device)
         self.total_steps = asked.training.epochs * self.batches.per_epoch
         self.log_every = max(1, self.total_steps // TICKS)
-        self.optimizer = _optimizer(asked, self.method)
+        self.rate = rates.learning_rate(asked, self.batches.per_epoch)
+        self.optimizer = optimizer_for(asked, self.method)
         if self.known is None:
             self.decided = self.measure_precision()
             found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
@@ -147,10 +164,13 @@ class Training:
 
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = self.run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}"
-        theirs = (Run(folder.parents[1]).data() or {}).get("classes")
-        if theirs != list(self.data.pictures.class_names):
+        theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
+        if theirs.get("classes") != ours["classes"]:
+            raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")
+        if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
             raise Refused(
-                f"teacher: {pinned.run} knows the classes {theirs}, the data has {list(self.data.pictures.class_names)}"
+                f"teacher: {pinned.run} learned from other pictures than the data has now. Bring the old data back, "
+                "or train the changed data under another name (--set lineage=NAME)"
             )
         teacher = checkpoint.read_state(folder).build.network()
         checkpoint.load_model(folder, teacher)
@@ -164,7 +184,7 @@ class Training:
 
         def one(precision: str) -> None:
             self.obey()
-            with self.precision(precision):
+            with in_precision(precision, self.device):
                 loss, _ = self.method.loss(self.batches.at(0, 0), 0)
             loss.backward()
             self.method.zero_grad(set_to_none=True)
@@ -197,6 +217,7 @@ class Training:
                 log_every=self.log_every,
                 device=decided.device,
                 device_reason=decided.device_reason,
+                device_memory_gib=device_memory_gib(self.device),
                 precision=decided.precision,
                 threads=decided.threads,
                 pictures=len(self.batches),
@@ -216,20 +237,12 @@ class Training:
         self.waited_s += time.perf_counter() - began
         self.set_rates()
         self.seed("step", self.asked.seed, self.step)  # dropout too is a function of the step
-        with self.precision(self.decided.precision):
-            loss, values = self.method.loss(batch, self.step)
-        loss.backward()
-        self.method.before_optimizer(self.step)
-        clip = self.asked.optimizer.clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.method.student.parameters(), clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.method.after_step(self.step)
+        values = learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, self.decided.precision)
         self.step += 1
         self.attempt.step = self.step
         self.seen += len(batch.labels_B)
         self.last_batch = batch
-        self.meter.add({**values, "grad/norm": norm})
+        self.meter.add(values)
         if self.step % self.log_every == 0:
             self.tick()
 
@@ -238,9 +251,6 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
             group["weight_decay"] = self.asked.optimizer.weight_decay if group["decays"] else 0.0
-
-    def rate(self, step: int) -> float:
-        return learning_rate(self.asked, self.batches.per_epoch)(step)
 
     def tick(self) -> None:
         """End the tick; what has arrived from the device by now is recorded."""
@@ -290,7 +300,8 @@ class Training:
             self.probe()
         if last or epoch % self.asked.probes.attention_every_epochs == 0 or epoch == 1:
             self.save_maps()
-        self.prune()
+        if self.saved_at == self.step:
+            self.prune()
         if self.desk.leave_after_epoch and not last:
             raise Leave("stopped", f"after epoch {epoch}")
         self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
@@ -370,6 +381,7 @@ class Training:
 
     def apply(self, field: str, value: float | int | bool | str) -> None:
         self.asked = recipe.changed(self.asked, field, value)
+        self.rate = rates.learning_rate(self.asked, self.batches.per_epoch)
 
     # ---- small things ---------------------------------------------------------------------------------------------------
 
@@ -392,6 +404,13 @@ class Training:
             self.attempt.record(events.PhaseBegan(name="waiting", detail=detail))
         self.obey()
 
+    def reading(self, done: int, total: int) -> None:
+        """Called while pictures are read: says how many there are once that is known, and hears what is asked meanwhile."""
+        detail = f"reading {plural(total, 'picture')}"
+        if total and self.attempt.state.phase != ("preparing", detail):
+            self.attempt.record(events.PhaseBegan(name="preparing", detail=detail))
+        self.obey()
+
     def measured(self, split: str, values: dict[str, float]) -> None:
         if not values:  # class evidence, for one, has no metric
             return
@@ -405,27 +424,49 @@ class Training:
     def epoch_at(self, step: int) -> float:
         return round(step / self.batches.per_epoch, 6)
 
-    def precision(self, name: str) -> Any:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
+
+def learn(
+    method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int, clip: float, precision: str
+) -> dict[str, Tensor]:
+    """One step of training: loss, gradient, clip, update. Returns what can be shown of it."""
+    with in_precision(precision, batch.pictures_BCHW.device):
+        loss, values = method.loss(batch, step)
+    loss.backward()
+    method.before_optimizer(step)
+    norm = torch.nn.utils.clip_grad_norm_(method.student.parameters(), clip or float("inf"))
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(step)
+    return {**values, "grad/norm": norm}
 
 
-def learning_rate(asked: RunRecipe, per_epoch: int) -> schedule.Schedule:
-    """The recipe's schedule as a function of the step; epochs become steps here and nowhere else."""
-    shape, peak = asked.schedule, asked.optimizer.lr
-    warmup, total = round(shape.warmup_epochs * per_epoch), asked.training.epochs * per_epoch
-    if isinstance(shape, recipe.Cosine):
-        return schedule.cosine(peak, peak * shape.final, total, warmup)
-    if isinstance(shape, recipe.Step):
-        return schedule.step(peak, [epoch * per_epoch for epoch in shape.milestones], shape.factor, warmup)
-    return schedule.constant(peak, warmup)
+def in_precision(name: str, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-def _optimizer(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
+def built_from(asked: RunRecipe, data: Prepared) -> Build:
+    """What a recipe's network is built from, on this data."""
+    options = msgspec.to_builtins(asked.model)
+    return Build(options.pop("name"), data.classes, data.pictures.channels, data.size, options)
+
+
+def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
     wanted = asked.optimizer
     groups = method.parameter_groups(wanted.weight_decay)
     if isinstance(wanted, recipe.Sgd):
         return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum, nesterov=wanted.momentum > 0)
     return torch.optim.AdamW(groups, lr=wanted.lr)
+
+
+def _described(card: bytes) -> dict[str, Any]:
+    """What data.json says of the pictures; nothing of one that is damaged."""
+    with contextlib.suppress(msgspec.MsgspecError):
+        return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None}
+    return {}
+
+
+def _tested_on(card: dict[str, Any]) -> tuple[Any, Any]:
+    return card.get("files_sha256"), card.get("split", {}).get("test")
 
 
 def _memory_gib(device: torch.device) -> float:
@@ -434,9 +475,20 @@ def _memory_gib(device: torch.device) -> float:
     return processes.resident_bytes() / 2**30
 
 
+def device_memory_gib(device: torch.device) -> float:
+    """What the whole device has; a CPU has what the machine has."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory) / 2**30
+    return processes.machine_bytes() / 2**30
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "not enough memory" in str(error))
+
+
 def _in_words(error: Exception) -> str:
     """A cause a person can act on, where we know one; the traceback is in engine.log."""
-    if isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "not enough memory" in str(error)):
+    if is_out_of_memory(error):
         return "out of memory; a smaller training.batch or a smaller model needs less"
     if isinstance(error, OSError) and error.errno == 28:
         return f"no space left on the disk at {error.filename or 'the workspace'}; free some and resume"

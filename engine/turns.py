@@ -12,6 +12,7 @@ from types import FrameType
 
 from engine import processes
 from engine.run import Observer, Refused, Run, Workspace, teacher_of
+from engine.standby import StandBy
 from engine.state import RunState, State
 
 Follow = Callable[[Run, subprocess.Popen[bytes]], int]
@@ -68,26 +69,39 @@ def rest_of_lineage(run: Run) -> list[Run]:
 def work(runs: Sequence[Run], follow: Follow) -> int:
     """Train runs in turn. A failure blocks its own descendants only; a stop, a pause or a kill ends the turn.
 
-    `follow(run, process)` watches one engine to its end and returns its exit code. Returns the exit code of all.
+    `follow(run, process)` watches one engine to its end and returns its exit code. Returns the exit code of all. While one
+    run trains, the engine of the next gets ready. Raises Refused for a run that somebody else trains when its turn comes.
     """
     failed = False
-    for run in runs:
-        if _is_waiting_in_vain(run):
-            failed = True
-            continue
-        with _signals_go_to(engine(run, detached=False)) as process:
-            code = follow(run, process)
-        if code in (130, 2):
-            return code
-        if code < 0 or code == processes.KILLED:  # killed: nobody said why, so nothing more is started
-            return 1
-        failed = failed or code != 0
+    with StandBy() as stand_by:
+        for run in runs:
+            if run.ending().completed:  # somebody else has trained it meanwhile
+                continue
+            _refuse_at_work(run)
+            if _is_waiting_in_vain(run):
+                failed = True
+                continue
+            with _signals_go_to(stand_by.take(run) or engine(run, detached=False)) as process:
+                if run != runs[-1]:
+                    stand_by.call(beside=run)
+                code = follow(run, process)
+            if code in (130, 2):
+                return code
+            if code < 0 or code == processes.KILLED:  # killed: nobody said why, so nothing more is started
+                return 1
+            failed = failed or code != 0
     return 1 if failed else 0
 
 
 def engine(run: Run, detached: bool) -> subprocess.Popen[bytes]:
     """Start the process that trains one run; its output goes to the run's engine.log."""
     return processes.start(processes.python("engine", "train", "--run", str(run.folder)), run.log_path, detached)
+
+
+def _refuse_at_work(run: Run) -> None:
+    folded = run.state()
+    if problem := _problem(run, Observer().state_of(run, folded), folded, resume=True):
+        raise Refused(problem)
 
 
 def _is_waiting_in_vain(run: Run) -> bool:

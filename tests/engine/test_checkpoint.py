@@ -279,3 +279,10 @@ def test_that_a_run_knows_which_of_its_checkpoints_teach(run: Run) -> None:
     ):
         (other.folder / "effective.toml").write_text(text)
     assert checkpoint.teachers_of_others(run) == {40}
+
+
+def test_that_a_run_is_not_looked_for_in_its_own_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names itself there, and reading it whole at every checkpoint takes longer than writing the checkpoint."""
+    (run.folder / "effective.toml").write_text('# Every value in force in single-s0-F0\n[teacher]\nrun = "x"\n')
+    monkeypatch.setattr(Run, "effective", lambda self: 1 / 0)
+    assert checkpoint.teachers_of_others(run) == set()

@@ -217,6 +217,27 @@ def test_that_the_ensemble_is_counted_by_hand():
     assert found.disagreement[0] == pytest.approx((0.0, 0.5, 0.5))
 
 
+def test_that_each_member_s_contribution_is_what_the_average_loses_without_it():
+    """Members that are wrong on other pictures, and differently sure of it, so that no two contributions need be alike."""
+    seeds = []
+    for seed in (0, 1):
+        good = wrong_on([0], 4, generation=1, seed=seed, sure=0.6)
+        helper = wrong_on([1], 4, generation=2, seed=seed, sure=0.7)
+        dragging = wrong_on([2, 3] if seed == 0 else [], 4, generation=3, seed=seed, sure=0.97)
+        seeds += [wrong_on([0], 4, seed=seed), good, helper, dragging]
+    found = compare.ensemble(Lineage.from_predictions(seeds))
+    assert found is not None and found.seeds == (0, 1)
+    for place, member in enumerate(found.members):
+        lost = []
+        for seed in found.seeds:
+            team = [one for one in seeds if one.seed == seed and one.generation in found.members]
+            rest = [one for one in team if one.generation != member]
+            whole, without = (np.mean([p.probabilities for p in some], axis=0) for some in (team, rest))
+            lost.append(float((whole.argmax(1) == team[0].labels).mean() - (without.argmax(1) == team[0].labels).mean()))
+        assert found.contributions[place] == pytest.approx(np.mean(lost)), member
+    assert len(set(found.contributions)) > 1
+
+
 def test_that_the_paper_s_ensembles_grow_by_one_generation():
     lineage = lineage_of([90] * 3, [80] * 3, [70] * 3, [60] * 2)
     found = compare.ensembles(lineage)

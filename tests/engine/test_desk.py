@@ -147,6 +147,17 @@ def test_that_commands_are_answered_even_when_a_signal_came_first(attempt: Attem
 
 
 @POSIX
+def test_that_under_nohup_a_closing_terminal_asks_nothing(attempt: Attempt) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Desk(attempt) as desk:
+            os.kill(os.getpid(), signal.SIGHUP)
+            desk.between()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@POSIX
 def test_that_signals_are_given_back(attempt: Attempt) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     with Desk(attempt):

@@ -1,6 +1,7 @@
 """Probes against loops and pencil and paper, and that they leave a network exactly as it was. N pictures, K classes."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine.data.augment import normalise
 from engine.models import build
 from engine.probes import accuracy, agreement, attention
 from engine.probes.accuracy import calibration_error, evaluating, predict
+from engine.probes.probed import PORTION, Probed
 
 MEAN, STD = (0.3,), (0.4,)
 VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
@@ -98,6 +100,22 @@ def test_that_predictions_do_not_depend_on_the_chunk(name: str, count: int) -> N
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, chunked, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(whole.sum(dim=1), torch.ones(count))
+
+
+def test_that_a_large_part_is_copied_in_portions_and_the_predictions_are_those_of_one_pass() -> None:
+    model, count = network("small_cnn", width=4), 2 * PORTION + 30
+    pixels = pictures(count)
+    copied: list[int] = []
+
+    def tensor(index: np.ndarray) -> Tensor:
+        copied.append(len(index))
+        return pixels[index]
+
+    data = SimpleNamespace(part=lambda split: np.arange(count), tensor=tensor, mean=(0.5,), std=(0.2,))
+    method = SimpleNamespace(backbones=lambda: (model, None))
+    probed = Probed(data, method, torch.device("cpu"), lambda: None)
+    assert torch.equal(probed.predictions(model, "train"), predict(model, pixels, (0.5,), (0.2,)))
+    assert copied == [PORTION, PORTION, 30]
 
 
 def test_that_predictions_are_those_of_evaluation_mode() -> None:

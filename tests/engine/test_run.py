@@ -852,7 +852,9 @@ FRONT = [
     "state",
     "compare",
     "turns",
+    "queue",
     "processes",
+    "rates",
     "schedule",
     "words",
 ]

@@ -119,6 +119,34 @@ def test_that_those_that_wait_for_a_run_follow_it(tmp_path: Path) -> None:
 # ---- in turn ------------------------------------------------------------------------------------------------------------
 
 
+class Next:
+    """Stands in for StandBy: it notes what is asked of it, and has an engine only if `ready`."""
+
+    def __init__(self, ready: bool = False) -> None:
+        self.ready = ready
+        self.asked: list[str] = []
+
+    def __enter__(self) -> "Next":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.asked.append("all sent home")
+
+    def call(self, beside: Run) -> None:
+        self.asked.append(f"called beside {beside.name[-2:]}")
+
+    def take(self, run: Run) -> Any:
+        self.asked.append(f"taken for {run.name[-2:]}")
+        return SimpleNamespace(detached=False) if self.ready else None
+
+
+@pytest.fixture(autouse=True)
+def stand_by(monkeypatch: pytest.MonkeyPatch) -> Next:
+    there = Next()
+    monkeypatch.setattr(turns, "StandBy", lambda: there)
+    return there
+
+
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
     """Works through runs whose engines end as told: `work(runs, "completed", 1, ...)`. Returns the exit code and who worked."""
@@ -150,6 +178,17 @@ def test_that_a_failure_blocks_its_own_descendants_only(tmp_path: Path, work: An
     assert work(runs, "failed", "completed", "completed") == (1, ["toy-s0-F0", "toy-s1-F0", "toy-s1-F1"])
 
 
+def test_that_what_somebody_else_has_trained_meanwhile_is_not_begun_again(chain: list[Run], work: Any) -> None:
+    toys.tell(chain[1], *toys.history(1, end="completed"))
+    assert work(chain, "completed", "completed") == (0, ["toy-s0-F0", "toy-s0-F2"])
+
+
+def test_that_what_somebody_else_trains_when_its_turn_comes_is_refused_in_words(chain: list[Run], work: Any) -> None:
+    with toys.engine(chain[0]) as engine, pytest.raises(Refused) as refused:
+        work(chain)
+    assert str(refused.value).startswith(f"toy-s0-F0 is starting in process {engine.pid} on {processes.host()}; stop it first")
+
+
 @pytest.mark.parametrize("end", ["stopped", "paused"])
 def test_that_a_stop_or_a_pause_ends_the_turn(chain: list[Run], work: Any, end: str) -> None:
     assert work(chain, end) == (130, ["toy-s0-F0"])
@@ -162,6 +201,28 @@ def test_that_a_refusal_ends_the_turn(chain: list[Run], work: Any) -> None:
 @pytest.mark.parametrize("code", [-signal.SIGTERM, processes.KILLED, -9])
 def test_that_a_kill_ends_the_turn_as_a_failure(chain: list[Run], work: Any, code: int) -> None:
     assert work(chain, code) == (1, ["toy-s0-F0"])
+
+
+def test_that_the_next_engine_gets_ready_while_a_run_trains(chain: list[Run], work: Any, stand_by: Next) -> None:
+    assert work(chain, *["completed"] * 3)[0] == 0
+    first, second, last = ["taken for F0", "called beside F0"], ["taken for F1", "called beside F1"], ["taken for F2"]
+    assert stand_by.asked == [*first, *second, *last, "all sent home"]
+
+
+def test_that_the_engine_that_stood_by_trains_the_next_run(
+    chain: list[Run], work: Any, stand_by: Next, monkeypatch: Any
+) -> None:
+    stand_by.ready = True
+    monkeypatch.setattr(turns, "engine", lambda run, detached: 1 / 0)
+    assert work(chain, *["completed"] * 3) == (0, ["toy-s0-F0", "toy-s0-F1", "toy-s0-F2"])
+
+
+@pytest.mark.parametrize("end", ["stopped", 2, -9])
+def test_that_whoever_stands_by_goes_home_when_the_turn_ends_early(
+    chain: list[Run], work: Any, stand_by: Next, end: Any
+) -> None:
+    work(chain, end)
+    assert stand_by.asked == ["taken for F0", "called beside F0", "all sent home"]
 
 
 def test_that_a_run_whose_teacher_has_not_completed_is_not_begun(chain: list[Run], work: Any) -> None:

@@ -54,10 +54,10 @@ def own_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 @pytest.fixture(scope="session")
 def decoded_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a workspace in which the digits are decoded already."""
-    from engine.data import DATASETS
+    from engine.data import digits
 
     folder = tmp_path_factory.mktemp("decoded") / "data"
-    DATASETS["digits"](folder)
+    digits.load(folder)
     return folder
 
 

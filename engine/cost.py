@@ -1,0 +1,280 @@
+"""What a recipe will cost, measured before it is trained: a few real steps of its own networks on its own pictures.
+
+The parts are those of train.py, so that what is measured is what will be run; the teacher is a fresh network of the same
+build, which costs what a trained one does. Here: seconds, memory and disk, and what they add up to over a lineage.
+"""
+
+import gc
+import statistics
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+from torch import Tensor, nn
+
+from engine import decide, processes
+from engine.data.prepared import Batches, Prepared, prepare
+from engine.fields import tag_of
+from engine.methods import METHODS
+from engine.probes.accuracy import predict
+from engine.recipe import RecipeFile, RunRecipe
+from engine.run import Refused
+from engine.train import built_from, device_memory_gib, is_out_of_memory, learn, optimizer_for
+from engine.words import count, plural
+
+WARM_UP = 2  # steps: the first ones allocate and choose algorithms
+STEPS = 5
+AT_LEAST_S, ENOUGH_S = 0.3, 1.5  # quick steps are repeated for this long; slow ones no longer than that
+INCLUDES = "training steps, validation and the final report; not the start, checkpoints and attention maps"
+
+Tell = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at the peak of a step; activations are whatever comes and goes within it, gradients too."""
+
+    weights: int
+    optimizer: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One run: seconds of a step and of the whole, memory, and the student's own bytes and number of weights."""
+
+    step_s: float
+    run_s: float
+    precision: str
+    memory: Memory
+    student_bytes: int
+    weights: int
+
+
+def measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
+    """The assistant's answer for a lineage's recipe. Raises RecipeErrors, Refused, ValueError that name a field.
+
+    `tell` is called with the share done and words, between any two steps; it may raise.
+    """
+    try:
+        return _measure(file, data_folder, tell)
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the networks
+        if is_out_of_memory(error):
+            problem = "a step does not fit into the memory there is; write less, or take a smaller model"
+            raise Refused(f"training.batch: {file.recipe.training.batch}: {problem}") from None
+        raise
+    finally:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # a run may need it
+
+
+def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
+    lineage = file.recipe
+    asked, *student = (run for run, _ in islice(file.runs(), 1 + min(1, lineage.generations)))
+    decided = decide.decide_place(asked)
+    beside = _beside(decided.device)
+    torch.set_num_threads(1 if beside and decided.device == "cpu" else decided.threads)
+    tell(0.05, "reading the pictures")
+    data = prepare(asked, data_folder, lambda done, total: tell(*_reading(done, total)))
+    first = each = _cost(asked, decided, data, lambda words: tell(0.3, words))
+    if student:
+        each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words))
+    per_epoch = -(-len(data.split.train) // asked.training.batch)
+    return {
+        "seconds_per_step": each.step_s,
+        "steps_per_epoch": per_epoch,
+        "total_steps": per_epoch * asked.training.epochs,
+        "runs": len(lineage.seeds) * (1 + lineage.generations),
+        "seconds_per_run": each.run_s,
+        "seconds_first_run": first.run_s,
+        "seconds_all": len(lineage.seeds) * (first.run_s + lineage.generations * each.run_s),
+        "includes": INCLUDES,
+        "beside": beside,
+        "device": decided.device,
+        "device_reason": decided.device_reason,
+        "threads": torch.get_num_threads(),
+        "precision": each.precision,
+        "memory_bytes": vars(each.memory),
+        "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
+        "weights": each.weights,
+        "pictures": len(data.split.train),
+        "disk_bytes_per_run": disk_bytes(asked, each.student_bytes, each.memory.optimizer),
+    }
+
+
+def _reading(done: int, total: int) -> tuple[float, str]:
+    words = f"{count(done)} of {plural(total, 'picture')}" if total else f"{plural(done, 'file')} found"
+    return 0.05 + 0.25 * (done / total if total else 0), words
+
+
+def _in_precision(asked: RunRecipe, precision: Any) -> RunRecipe:
+    """What F0's steps have shown holds for its students."""
+    return replace(asked, compute=replace(asked.compute, precision=precision))
+
+
+def disk_bytes(asked: RunRecipe, weights: int, optimizer: int) -> int:
+    """Checkpoints that stay when a run is complete: the newest whole, the best and the snapshots as weights."""
+    keep = asked.keep
+    saved = -(-asked.training.epochs // keep.every_epochs)
+    full = min(keep.full, saved)
+    light = min(saved - full, 1 + keep.snapshots)
+    return full * (weights + optimizer) + light * weights
+
+
+class Twin:
+    """What a run would train, built as it would build it: student, teacher, optimizer, batches."""
+
+    def __init__(self, asked: RunRecipe, device: str, data: Prepared) -> None:
+        self.asked = asked
+        self.device = torch.device(device)
+        built = built_from(asked, data)
+        try:
+            student, teacher = built.network(), built.network() if asked.teacher else None
+        except ValueError as error:
+            raise Refused(f"model.{error}") from None
+        self.data = data
+        self.method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher).to(self.device).train()
+        self.batches = Batches(data, asked, self.device)
+        self.optimizer = optimizer_for(asked, self.method)
+        self.step = 0
+
+    def take_step(self, precision: str) -> None:
+        batch = self.batches.at(*divmod(self.step, self.batches.per_epoch))
+        learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, precision)
+        self.step += 1
+
+    def wait(self) -> None:
+        """A GPU works behind our back."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def seconds(self, work: Callable[[], None]) -> float:
+        self.wait()
+        began = time.perf_counter()
+        work()
+        self.wait()
+        return time.perf_counter() - began
+
+
+def _cost(asked: RunRecipe, decided: decide.Decided, data: Prepared, tell: Callable[[str], None]) -> Cost:
+    tell(f"building the {tag_of(type(asked.model))} of F{asked.generation}")
+    twin = Twin(asked, decided.device, data)
+    seconds: dict[str, float] = {}
+
+    def seconds_of(precision: str) -> float:
+        seconds[precision] = _step_seconds(
+            twin, precision, lambda: tell(f"measuring steps of F{asked.generation} in {precision}")
+        )
+        return seconds[precision]
+
+    precision = decide.choose_precision(asked, decided, seconds_of).precision
+    step_s = seconds[precision] if precision in seconds else seconds_of(precision)
+    tell(f"measuring memory and validation of F{asked.generation}")
+    student = _bytes(_tensors(twin.method.student))
+    return Cost(
+        step_s=step_s,
+        run_s=_run_seconds(twin, step_s),
+        precision=precision,
+        memory=_memory(twin, precision),
+        student_bytes=student,
+        weights=sum(weight.numel() for weight in twin.method.student.parameters()),
+    )
+
+
+def _step_seconds(twin: Twin, precision: str, between: Callable[[], None]) -> float:
+    """Median seconds of a whole step after a warm-up."""
+    for _ in range(WARM_UP):
+        between()
+        twin.take_step(precision)
+    times: list[float] = []
+    while sum(times) < ENOUGH_S and (len(times) < STEPS or sum(times) < AT_LEAST_S):
+        between()
+        times.append(twin.seconds(lambda: twin.take_step(precision)))
+    return statistics.median(times)
+
+
+def _run_seconds(twin: Twin, step_s: float) -> float:
+    """Steps, a validation every so many epochs, and the report's pass over test and training pictures."""
+    asked, parts = twin.asked, twin.data.split
+    validations = -(-asked.training.epochs // asked.probes.every_epochs)
+    looked_at = validations * len(parts.val) + len(parts.test) + len(parts.train)
+    return asked.training.epochs * twin.batches.per_epoch * step_s + looked_at * _look_seconds(twin)
+
+
+def _look_seconds(twin: Twin) -> float:
+    """Seconds the student takes for one picture of a validation."""
+    pictures = twin.data.tensor(twin.data.split.val[:256])
+    data, student = twin.data, twin.method.student
+
+    def look() -> None:
+        predict(student, pictures, data.mean, data.std, device=twin.device)
+
+    look()
+    return twin.seconds(look) / len(pictures)
+
+
+def _memory(twin: Twin, precision: str) -> Memory:
+    """After the steps, when the optimizer has all its state, one more is watched."""
+    weights = _bytes(_tensors(twin.method))
+    optimizer = _bytes(
+        value for state in twin.optimizer.state.values() for value in state.values() if isinstance(value, Tensor)
+    )
+    if twin.device.type == "cuda":
+        activations = _peak_on_cuda(twin, precision)
+    else:
+        gradients = _bytes(weight for weight in twin.method.student.parameters() if weight.requires_grad)
+        activations = max(gradients, _saved_for_backward(twin, precision))
+    return Memory(weights, optimizer, activations)
+
+
+def _peak_on_cuda(twin: Twin, precision: str) -> int:
+    twin.wait()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    twin.take_step(precision)
+    twin.wait()
+    return max(0, torch.cuda.max_memory_allocated() - before)
+
+
+def _saved_for_backward(twin: Twin, precision: str) -> int:
+    """Bytes a step keeps for its way back, an estimate of the peak: no allocator counts on a CPU. Weights are not counted."""
+    known = {_place(tensor) for tensor in _tensors(twin.method)}
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if (place := _place(tensor)) not in known:
+            saved[place] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        twin.take_step(precision)
+    return sum(saved.values())
+
+
+def _place(tensor: Tensor) -> int:
+    """Where a tensor's memory begins, so that two views of it count once."""
+    return tensor.untyped_storage().data_ptr()
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+def _beside(device: str) -> list[str]:
+    """Runs that train on this device now: what is measured beside them is slower than it will be."""
+    slots = decide.core_slots() if device == "cpu" else [f"{device}-0"]
+    return [who.partition(" (process ")[0] for who in processes.holders(slots)]
