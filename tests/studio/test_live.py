@@ -7,21 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recorded
+from by_hand import LEFT, press, queued, sent, settle
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
 
-from engine import events, processes, recipe
+from engine import events, recipe
 from engine.run import Run, Workspace
 from engine.state import RunState, Vital
-from studio import session as module
 from studio import theme
 from studio.session import Session
 from studio.views.live import LiveView
 from studio.widgets.curve_plot import CurvePlot
 
-LEFT = Qt.MouseButton.LeftButton
 KEYS = Qt.Key
 CLASSES = [str(n) for n in range(10)]
 Open = Callable[..., LiveView]
@@ -100,30 +99,14 @@ def chain(tmp_path: Path) -> list[Run]:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The argument lists of processes that would have been started."""
-    lists: list[list[str]] = []
-
-    class Process:
-        def poll(self) -> None:
-            return None
-
-    monkeypatch.setattr(processes, "start", lambda command, *_, **__: lists.append(command[4:]) or Process())
-    return lists
-
-
-@pytest.fixture
-def show(dressed, on_screen, qtbot, monkeypatch: pytest.MonkeyPatch) -> Open:
-    monkeypatch.setattr(module, "LOOK_S", 0.0)
-
+def show(dressed, on_screen, qtbot, follow: Callable[[Path], Session]) -> Open:
     def shown(folder: Path, name: str = "", size: tuple[int, int] = (1360, 866)) -> LiveView:
-        session = Session(folder)
+        session = follow(folder)
         view = LiveView(session)
         view.went = []
         view.go.connect(view.went.append)
         view.resize(*size)
         on_screen(view)
-        settle(session)
         if name:
             session.choose(name)
         view.session = session
@@ -132,14 +115,6 @@ def show(dressed, on_screen, qtbot, monkeypatch: pytest.MonkeyPatch) -> Open:
         return view
 
     return shown
-
-
-def settle(session: Session) -> None:
-    session.tick()
-    while session.loading:
-        session.tick()
-    session.tick()
-    QApplication.processEvents()
 
 
 def sentence(view: LiveView) -> str:
@@ -153,7 +128,7 @@ def readout(plot: CurvePlot) -> dict[str, str]:
 
 
 def titles(view: LiveView) -> list[str]:
-    return [slot.plot.accessibleName() for slot in view.smalls]
+    return [slot.plot.accessibleName() for slot in view.charts.smalls]
 
 
 def wheel(plot: CurvePlot, notches: int = 1) -> None:
@@ -163,11 +138,6 @@ def wheel(plot: CurvePlot, notches: int = 1) -> None:
     place = QPointF(canvas.mapToGlobal(at.toPoint()))
     turned = QWheelEvent(at, place, QPoint(), QPoint(0, 120 * notches), buttons, keys, phase, False)
     QApplication.sendEvent(canvas.viewport(), turned)
-
-
-def click(button: QWidget) -> None:
-    assert button.isVisible() and button.isEnabled()
-    QTest.mouseClick(button, LEFT)
 
 
 # ---- what is shown ------------------------------------------------------------------------------------------------------
@@ -187,14 +157,15 @@ def test_that_a_run_at_work_is_told_in_a_sentence_chips_and_charts(show: Open, c
 
 def test_that_a_born_again_run_is_measured_by_its_teacher(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
-    assert readout(view.matters.plot) == {
+    assert readout(view.charts.matters.plot) == {
         "val accuracy": "77.8\u2009%",
         "teacher F0": "90.1\u2009%",
         "best": "77.8\u2009%",
     }
-    own, teacher = view.matters.plot._lines
+    (own,), (teacher,) = view.charts.matters.plot._lines, view.charts.matters.plot._shown.references
     assert (own.color, teacher.color) == (theme.generation_color(1), theme.generation_color(0))
-    assert (own.end_label, teacher.end_label) == ("F1", "F0")
+    assert (own.end_label, teacher.end) == ("F1", "F0")
+    assert teacher.y == pytest.approx(0.95 - 0.6 * math.exp(-20 / 8))
     assert view.probes.grid._head.accessibleName() == "image, student F1, teacher F0, overlap"
 
 
@@ -203,17 +174,17 @@ def test_that_a_teacher_that_is_read_later_is_shown_then(show: Open, chain: list
     teacher = view.session.followed(chain[0].name)
     whole, teacher.state, teacher.word = teacher.state, RunState(), "queued"
     view.session.choose(chain[1].name)
-    assert len(view.matters.plot._lines) == 1
+    assert "teacher F0" not in readout(view.charts.matters.plot)
     teacher.state, teacher.word = whole, "finished"
     view.session.runs_changed.emit()
-    assert [line.name for line in view.matters.plot._lines] == ["val accuracy", "teacher F0"]
+    assert readout(view.charts.matters.plot)["teacher F0"] == "90.1\u2009%"
 
 
 def test_that_a_run_on_labels_shows_what_it_has(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[0].name)
     assert sentence(view).startswith("Finished after 4 epochs, test accuracy 83.0\u2009%")
     assert titles(view) == ["Fit to labels", "Gradient", "Schedules", "Throughput"]
-    assert readout(view.matters.plot)["test"] == "83.0\u2009%"
+    assert readout(view.charts.matters.plot)["test"] == "83.0\u2009%"
     assert view.probes.grid._head.accessibleName() == "image, student, class"
     assert view.header.chip("memory").accessibleName() == "memory, healthy, freed"
 
@@ -224,7 +195,7 @@ def test_that_new_events_reach_everything_in_one_pass(show: Open, chain: list[Ru
         ticks(chain[1], 14, 16, teacher=True)
         settle(view.session)
         assert sentence(view).startswith("Epoch 4 of 4")
-        assert view.matters.plot._lines[0].x[-1] == 15
+        assert view.charts.matters.plot._lines[0].x[-1] == 15
         assert view.probes.scrubber.where() == "Epoch 3, step 15, newest"
 
 
@@ -258,7 +229,7 @@ def test_that_queued_and_starting_runs_say_so_and_show_no_numbers(show: Open, ch
     view = show(tmp_path, chain[2].name)
     assert sentence(view) == "Queued" or sentence(view).startswith("Blocked")
     assert view.header.chip("finite").accessibleName() == "finite, not yet known, not yet"
-    assert view.objective.plot.accessibleDescription().startswith("No loss yet")
+    assert view.charts.objective.plot.accessibleDescription().startswith("No loss yet")
     assert view.probes.note() == "No probe images yet"
     recorded.begin(chain[2])
     recorded.write(chain[2], events.PhaseBegan(name="preparing", detail="reading digits"))
@@ -270,7 +241,7 @@ def test_that_queued_and_starting_runs_say_so_and_show_no_numbers(show: Open, ch
 def test_that_without_any_run_the_way_out_is_shown(show: Open, tmp_path: Path) -> None:
     view = show(tmp_path)
     assert view._pages.currentWidget().accessibleName() == "No run to look at yet"
-    click(view._nothing.begin)
+    press(view._nothing.begin)
     assert view.went == ["welcome"]
 
 
@@ -309,7 +280,7 @@ def test_that_the_path_leads_to_other_generations(show: Open, chain: list[Run], 
 
 def test_that_the_lineage_leads_to_its_generations(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
-    click(view.header.lineage)
+    press(view.header.lineage)
     assert view.went == ["generations"]
     assert view.header.lineage.accessibleName() == "digits, all generations of this lineage"
 
@@ -325,17 +296,17 @@ def test_that_the_path_leads_to_other_seeds(show: Open, tmp_path: Path) -> None:
 
 def test_that_a_chip_leads_to_the_chart_that_explains_it(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
-    click(view.header.chip("finite"))
-    assert view.objective.plot.hasFocus()
+    press(view.header.chip("finite"))
+    assert view.charts.objective.plot.hasFocus()
     for key, title in (("data wait", "Data wait"), ("memory", "Memory")):
-        click(view.header.chip(key))
-        assert titles(view)[3] == title and view.smalls[3].plot.hasFocus()
-        assert len(view.smalls[3].plot._lines) == 1
+        press(view.header.chip(key))
+        assert titles(view)[3] == title and view.charts.smalls[3].plot.hasFocus()
+        assert len(view.charts.smalls[3].plot._lines) == 1
 
 
 def test_that_another_chart_can_be_put_in_a_small_place(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
-    slot = view.smalls[1]
+    slot = view.charts.smalls[1]
     offered = {action.text(): action for action in slot.menu.actions()}
     assert {"Agreement", "Fit to labels", "Gradient", "Memory"} <= set(offered)
     assert offered["Learning signal"].isChecked()
@@ -365,14 +336,14 @@ def test_that_everything_fits_the_smallest_window(show: Open, chain: list[Run], 
     QApplication.processEvents()
     assert view._page.verticalScrollBar().maximum() == 0
     assert view._page.horizontalScrollBar().maximum() == 0
-    for slot in view.smalls:
+    for slot in view.charts.smalls:
         assert slot.plot._canvas.plot().height() >= 70
     assert 4 * view.probes.grid._rows[0].height() < view.probes.grid.area.viewport().height()
 
 
 def test_that_a_person_who_unfolds_the_log_keeps_it(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[0].name, (1200, 686))
-    click(view.drawer.log.fold_button)
+    press(view.drawer.log.fold_button)
     assert not view.drawer.log.folded
     view.resize(1210, 680)
     assert not view.drawer.log.folded
@@ -384,11 +355,11 @@ def test_that_a_person_who_unfolds_the_log_keeps_it(show: Open, chain: list[Run]
 def test_that_zooming_turns_follow_off_and_follow_turns_zoom_off(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     assert view.tools.follow.isChecked()
-    wheel(view.objective.plot)
+    wheel(view.charts.objective.plot)
     assert not view.tools.follow.isChecked() and view.reader.x_range is not None
-    click(view.tools.follow)
+    press(view.tools.follow)
     assert view.tools.follow.isChecked() and view.reader.x_range is None
-    click(view.tools.follow)
+    press(view.tools.follow)
     assert not view.tools.follow.isChecked()
     before = view.reader.in_sight()
     with recorded.alive(chain[1]):
@@ -396,44 +367,44 @@ def test_that_zooming_turns_follow_off_and_follow_turns_zoom_off(show: Open, cha
         ticks(chain[1], 14, 18, teacher=True)
         settle(view.session)
     assert view.reader.in_sight() == before
-    view.smalls[0].plot._canvas.reset_asked.emit()
+    view.charts.smalls[0].plot._canvas.reset_asked.emit()
     assert view.tools.follow.isChecked() and view.reader.in_sight()[1] >= 18
 
 
 def test_that_smoothing_log_and_raw_reach_every_chart(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     view.tools.smoothing.setValue(0)
-    assert "smoothed" not in readout(view.objective.plot) and view.tools.weight() == 0
+    assert "smoothed" not in readout(view.charts.objective.plot) and view.tools.manner().smoothing == 0
     view.tools.smoothing.setValue(50)
     view.tools.log_y.setChecked(True)
     view.tools.raw.setChecked(False)
     QApplication.processEvents()
     treatments = [slot.plot._shown.treatment for slot in view.slots]
     assert {one.smoothing for one in treatments} == {0.5} and not any(one.raw_behind for one in treatments)
-    assert view.objective.plot._shown.treatment.log_y and not view.matters.plot._shown.treatment.log_y
+    assert view.charts.objective.plot._shown.treatment.log_y and not view.charts.matters.plot._shown.treatment.log_y
 
 
 def test_that_the_axis_can_be_epochs_or_time_and_the_moment_stays(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     view.reader.hold(10.0)
     view.reader.show_range(5.0, 13.0)
-    click(view.tools.axis.button("Epoch"))
+    press(view.tools.axis.button("Epoch"))
     assert view.reader.x == pytest.approx(2.0) and view.reader.x_range == (pytest.approx(1.0), pytest.approx(2.6))
-    assert view.matters.plot._lines[0].x.tolist() == [1.0, 2.0]
-    click(view.tools.axis.button("Time"))
-    assert view.reader.x == pytest.approx(6.0) and view.objective.plot._lines[0].x[0] == pytest.approx(1.5)
-    click(view.tools.axis.button("Step"))
+    assert view.charts.matters.plot._lines[0].x.tolist() == [1.0, 2.0]
+    press(view.tools.axis.button("Time"))
+    assert view.reader.x == pytest.approx(6.0) and view.charts.objective.plot._lines[0].x[0] == pytest.approx(1.5)
+    press(view.tools.axis.button("Step"))
     assert view.reader.x == pytest.approx(10.0) and not view.tools.follow.isChecked()
 
 
 def test_that_one_cursor_serves_all_charts(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
-    view.objective.plot.setFocus()
-    QTest.keyClick(view.objective.plot, KEYS.Key_Home)
+    view.charts.objective.plot.setFocus()
+    QTest.keyClick(view.charts.objective.plot, KEYS.Key_Home)
     QApplication.processEvents()
-    assert {slot.plot.cursor_x() for slot in view.slots} == {1.0}
-    assert readout(view.smalls[3].plot)["wait"] == "3\u2009%"
-    QTest.keyClick(view.objective.plot, KEYS.Key_Escape)
+    assert {slot.plot._canvas._mark.x for slot in view.slots} == {1.0}
+    assert readout(view.charts.smalls[3].plot)["wait"] == "3\u2009%"
+    QTest.keyClick(view.charts.objective.plot, KEYS.Key_Escape)
     assert view.reader.x is None
 
 
@@ -452,11 +423,11 @@ def test_that_generations_beside_are_drawn_in_their_ramp(show: Open, chain: list
     ]
     next(action for action in actions if action.data() == chain[0].name).toggle()
     assert view.tools.compare.text() == "Compare run, 1 beside"
-    lines = view.objective.plot._lines
+    lines = view.charts.objective.plot._lines
     assert [(line.name, line.color) for line in lines] == [("F1", theme.generation_color(1)), ("F0", theme.generation_color(0))]
-    assert "best" not in readout(view.objective.plot), "nobody could tell whose"
+    assert "best" not in readout(view.charts.objective.plot), "nobody could tell whose"
     view.session.choose(chain[0].name)
-    assert len(view.objective.plot._lines) == 1, "a run is not compared with itself"
+    assert len(view.charts.objective.plot._lines) == 1, "a run is not compared with itself"
 
 
 def test_that_strangers_beside_get_hues_and_keep_them(show: Open, chain: list[Run], tmp_path: Path) -> None:
@@ -466,10 +437,10 @@ def test_that_strangers_beside_get_hues_and_keep_them(show: Open, chain: list[Ru
     view = show(tmp_path, chain[1].name)
     for other in others:
         view._compare(other.name, True)
-    assert [line.color for line in view.objective.plot._lines] == [theme.run_color(place) for place in range(3)]
+    assert [line.color for line in view.charts.objective.plot._lines] == [theme.run_color(place) for place in range(3)]
     view._compare(others[0].name, False)
-    assert [line.color for line in view.objective.plot._lines] == [theme.run_color(0), theme.run_color(2)]
-    assert [line.name for line in view.objective.plot._lines] == [chain[1].name, others[1].name]
+    assert [line.color for line in view.charts.objective.plot._lines] == [theme.run_color(0), theme.run_color(2)]
+    assert [line.name for line in view.charts.objective.plot._lines] == [chain[1].name, others[1].name]
 
 
 def test_that_no_more_than_eight_runs_are_drawn(show: Open, tmp_path: Path) -> None:
@@ -519,9 +490,9 @@ def test_that_the_images_follow_the_cursor_and_the_scrubber_moves_it(show: Open,
     view.probes.scrubber.slider.setValue(0)
     QApplication.processEvents()
     assert view.reader.x == 5.0 and view.reader.held and view.probes.grid.rows()[0][0] == "0.05"
-    click(view.probes.scrubber._next)
+    press(view.probes.scrubber._next)
     assert view.reader.x == 10.0
-    click(view.probes.scrubber.live)
+    press(view.probes.scrubber.live)
     QApplication.processEvents()
     assert view.reader.x is None and view.probes.scrubber.where() == "Epoch 2, step 10, newest"
 
@@ -529,7 +500,7 @@ def test_that_the_images_follow_the_cursor_and_the_scrubber_moves_it(show: Open,
 def test_that_snapshots_are_found_on_every_axis(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     for axis, at in (("Epoch", 1.0), ("Time", 3.5)):
-        click(view.tools.axis.button(axis))
+        press(view.tools.axis.button(axis))
         view.probes.scrubber.slider.setValue(0)
         QApplication.processEvents()
         assert view.reader.x == pytest.approx(at)
@@ -587,8 +558,12 @@ def blow(run: Run) -> None:
     recorded.end(run, "failed", "the loss or its gradient became not finite at step 13; the newest checkpoint is step 10")
 
 
+def buttons_of(widget: QWidget) -> list[QPushButton]:
+    return [button for button in widget.findChildren(QPushButton) if button.isVisible()]
+
+
 def buttons(widget: QWidget) -> dict[str, QPushButton]:
-    return {button.text(): button for button in widget.findChildren(QPushButton) if button.isVisible()}
+    return {button.text(): button for button in buttons_of(widget)}
 
 
 def test_that_a_failed_run_is_explained_and_can_be_resumed(show: Open, tmp_path: Path, asked) -> None:
@@ -599,13 +574,25 @@ def test_that_a_failed_run_is_explained_and_can_be_resumed(show: Open, tmp_path:
     assert view.header.chip("finite").accessibleName() == "not finite, wrong, step 13"
     assert view.drawer.error.isVisible() and not view.drawer.log.isVisible()
     assert view.drawer.error.accessibleName() == "The loss became not finite at step 13"
-    assert view.objective.plot._shown.events == ((13.0, "not finite, step 13", "bad"),)
+    assert view.charts.objective.plot._shown.events == ((13.0, "not finite, step 13", "bad"),)
     assert view.reader.whole()[1] > 13, "the place of the failure is in sight"
     assert view.probes.scrubber.where() == "Epoch 2, step 10, last before the failure"
-    click(buttons(view.drawer.error)["Resume"])
-    assert asked == [["resume", run.name, "--runs", str(tmp_path)]]
+    press(buttons(view.drawer.error)["Resume"])
+    assert asked == [["work", "--runs", str(tmp_path)]] and queued(tmp_path)[0] == run.name
     settle(view.session)
     assert not view.drawer.error.isVisible() and sentence(view).startswith("Starting")
+
+
+def test_that_a_run_that_blew_up_can_go_on_with_half_the_rate(show: Open, tmp_path: Path, asked) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    blow(run)
+    view = show(tmp_path, run.name)
+    (half,) = [one for one in buttons_of(view.drawer.error) if "half the learning rate" in one.accessibleName()]
+    press(half)
+    (change,) = sent(run)
+    assert (change["type"], change["field"], change["value"]) == ("change", "optimizer.lr", run.recipe().optimizer.lr / 2)
+    assert change["attempt"] == 2, "which is the one to come"
+    assert queued(tmp_path)[0] == run.name and asked
 
 
 def test_that_the_end_of_the_engines_log_is_read_inside_the_window(show: Open, tmp_path: Path) -> None:
@@ -613,13 +600,13 @@ def test_that_the_end_of_the_engines_log_is_read_inside_the_window(show: Open, t
     blow(run)
     run.log_path.write_text("=== attempt 1\nTraceback: the cause\n")
     view = show(tmp_path, run.name)
-    click(buttons(view.drawer.error)["Open log"])
+    press(buttons(view.drawer.error)["Open log"])
     assert view.drawer.text.isVisible() and not view.drawer.error.isVisible()
     assert "the cause" in view.drawer.text.edit.toPlainText() and view.drawer.text.edit.hasFocus()
     QTest.keyClick(view.drawer.text.edit, KEYS.Key_Escape)
     assert view.drawer.error.isVisible() and not view.drawer.text.isVisible()
     run.log_path.unlink()
-    click(buttons(view.drawer.error)["Open log"])
+    press(buttons(view.drawer.error)["Open log"])
     assert "no engine has written one yet" in view.drawer.text.accessibleDescription()
 
 
@@ -627,7 +614,7 @@ def test_that_a_report_can_be_copied(show: Open, tmp_path: Path) -> None:
     run = recorded.lineage(tmp_path)[0]
     blow(run)
     view = show(tmp_path, run.name)
-    click(buttons(view.drawer.error)["Copy report"])
+    press(buttons(view.drawer.error)["Copy report"])
     assert "The loss became not finite at step 13" in QGuiApplication.clipboard().text()
 
 
@@ -637,8 +624,8 @@ def test_that_a_lost_run_has_one_remedy(show: Open, chain: list[Run], tmp_path: 
     assert view.drawer.error.property("state") == "warn"
     remedies = [button for text, button in buttons(view.drawer.error).items() if text not in ("Open log", "Copy report")]
     assert [button.text() for button in remedies] == ["Resume from epoch 2"]
-    click(remedies[0])
-    assert asked == [["resume", chain[1].name, "--runs", str(tmp_path)]]
+    press(remedies[0])
+    assert asked == [["work", "--runs", str(tmp_path)]] and queued(tmp_path)[0] == chain[1].name
 
 
 def test_that_a_silent_run_can_only_be_killed(show: Open, chain: list[Run], tmp_path: Path, monkeypatch) -> None:
@@ -648,7 +635,7 @@ def test_that_a_silent_run_can_only_be_killed(show: Open, chain: list[Run], tmp_
     monkeypatch.setattr(Run, "kill", lambda run: killed.append(run) or True)
     settle(view.session)
     assert sentence(view).startswith("Silent for ") and "Resume" not in "".join(buttons(view.drawer.error))
-    click(buttons(view.drawer.error)["Kill"])
+    press(buttons(view.drawer.error)["Kill"])
     assert killed == [chain[1]]
 
 
@@ -662,6 +649,26 @@ def test_that_in_a_low_window_the_error_is_scrolled_to(show: Open, tmp_path: Pat
     assert error.height() >= error.heightForWidth(error.width()), "nothing of it is cut off"
 
 
+def test_that_a_paused_run_is_resumed_where_it_is_looked_at(show: Open, tmp_path: Path, asked) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    begin(run)
+    ticks(run, 1, 13)
+    recorded.end(run, "paused")
+    view = show(tmp_path, run.name)
+    assert view.tools.resume.isVisible() and view.tools.resume.text() == "Resume from epoch 2"
+    press(view.tools.resume)
+    assert asked == [["work", "--runs", str(tmp_path)]] and queued(tmp_path)[0] == run.name
+    settle(view.session)
+    assert not view.tools.resume.isVisible()
+
+
+def test_that_a_failed_run_is_resumed_from_its_card_alone(show: Open, tmp_path: Path) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    blow(run)
+    view = show(tmp_path, run.name)
+    assert view.drawer.error.isVisible() and not view.tools.resume.isVisible()
+
+
 def test_that_a_resumed_run_shows_what_it_left_behind(show: Open, tmp_path: Path) -> None:
     run = recorded.lineage(tmp_path)[0]
     begin(run)
@@ -669,8 +676,8 @@ def test_that_a_resumed_run_shows_what_it_left_behind(show: Open, tmp_path: Path
     begin(run, attempt=2, resumed_from=10)
     ticks(run, 11, 20)
     view = show(tmp_path, run.name)
-    assert view.objective.plot._shown.events == ((10.0, "resumed", "muted"),)
-    old = view.objective.plot._strokes[0].old.getData()[0]
+    assert view.charts.objective.plot._shown.events == ((10.0, "resumed", "muted"),)
+    old = view.charts.objective.plot._strokes[0].old.getData()[0]
     assert np.nanmin(old) >= 11 and np.nanmax(old) == 13
     assert view.probes.scrubber.slider.maximum() == 3
 
@@ -682,7 +689,7 @@ def test_that_another_theme_dresses_everything_anew(show: Open, chain: list[Run]
     view = show(tmp_path, chain[1].name)
     dark = dressed("dark")
     QApplication.processEvents()
-    assert view.objective.plot._lines[0].color == dark.generations[1]
+    assert view.charts.objective.plot._lines[0].color == dark.generations[1]
     assert dark.text in view.header.sentence.text()
     dressed("light", 1.5)
     QApplication.processEvents()
@@ -698,7 +705,8 @@ def test_that_tab_goes_through_the_page_as_it_is_read(show: Open, chain: list[Ru
         passed.append(QApplication.focusWidget())
     landmarks = [
         view.header.generation, view.header.chip("finite"), view.tools.axis.button("Step"), view.tools.follow,
-        view.objective.plot, view.matters.plot, view.smalls[0].plot, view.smalls[0].more, view.smalls[3].plot,
+        view.charts.objective.plot, view.charts.matters.plot,
+        view.charts.smalls[0].plot, view.charts.smalls[0].more, view.charts.smalls[3].plot,
         view.probes.styles, view.probes.grid.area, view.probes.scrubber.live,
     ]  # fmt: skip
     places = [passed.index(widget) for widget in landmarks]
@@ -717,7 +725,7 @@ def test_that_everything_that_takes_the_focus_has_a_name(show: Open, chain: list
 def test_that_plots_are_described(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     QApplication.processEvents()
-    assert view.matters.plot.accessibleDescription().startswith("val accuracy 77.8\u2009%")
+    assert view.charts.matters.plot.accessibleDescription().startswith("val accuracy 77.8\u2009%")
     for slot in view.slots:
         assert slot.plot.accessibleDescription()
 
@@ -728,7 +736,7 @@ def test_that_every_scale_can_be_looked_at(show: Open, chain: list[Run], tmp_pat
     view = show(tmp_path, chain[1].name, (1200, 686))
     QApplication.processEvents()
     assert not view.grab().isNull()
-    for slot in view.smalls:
+    for slot in view.charts.smalls:
         assert slot.plot._canvas.plot().height() >= 70 * scale - 1
 
 
@@ -748,10 +756,10 @@ def test_that_a_hundred_thousand_events_are_thinned_before_qt_sees_them(show: Op
                 file.write(events.to_line(events.Measured(split="val", values={"val/accuracy": 0.5}, **at)))
     view = show(tmp_path, run.name)
     QApplication.processEvents()
-    assert len(view.objective.plot._lines[0].x) == total
+    assert len(view.charts.objective.plot._lines[0].x) == total
     for slot in view.slots:
         columns = slot.plot._canvas.plot().width()
         for strokes in slot.plot._strokes:
             for item in strokes.items():
                 assert np.isfinite(item.getData()[1] if item.getData()[1] is not None else []).sum() <= 2 * columns + 8
-    assert readout(view.objective.plot)["this step"] == f"{noise[-1]:.3f}"
+    assert readout(view.charts.objective.plot)["this step"] == f"{noise[-1]:.3f}"

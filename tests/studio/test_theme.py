@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QLabel,
     QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QPushButton,
     QRadioButton,
@@ -28,8 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio import theme
-from studio.theme import DARK, LIGHT, Palette, contrast
+from studio import color_maps, icons, theme
+from studio.palette import DARK, LIGHT, POINTS, Palette, contrast, text_on
 
 BOTH = pytest.mark.parametrize("colors", [DARK, LIGHT], ids=["dark", "light"])
 
@@ -148,13 +149,13 @@ def test_that_the_ninth_run_starts_again_and_late_generations_keep_the_last_colo
 
 
 def test_that_words_in_a_coloured_cell_take_the_better_text() -> None:
-    assert theme.text_on(DARK.counts[0]) == DARK.text
-    assert theme.text_on(DARK.counts[4]) == LIGHT.text
-    assert min(contrast(theme.text_on(tone), tone) for tone in (*DARK.counts, *LIGHT.counts)) >= 4.5
+    assert text_on(DARK.counts[0]) == DARK.text
+    assert text_on(DARK.counts[4]) == LIGHT.text
+    assert min(contrast(text_on(tone), tone) for tone in (*DARK.counts, *LIGHT.counts)) >= 4.5
 
 
 def test_that_magma_runs_from_black_to_pale_and_survives_nan() -> None:
-    drawn = theme.magma(np.array([[0.0, 1.0], [np.nan, 7.0]]))
+    drawn = color_maps.magma(np.array([[0.0, 1.0], [np.nan, 7.0]]))
     assert drawn.shape == (2, 2, 3) and drawn.dtype == np.uint8
     assert drawn[0, 0].tolist() == drawn[1, 0].tolist() == [0, 0, 4]
     assert drawn[0, 1].tolist() == drawn[1, 1].tolist() == [252, 253, 191]
@@ -162,21 +163,21 @@ def test_that_magma_runs_from_black_to_pale_and_survives_nan() -> None:
 
 def test_that_heat_over_grey_is_78_parts_map_and_22_grey() -> None:
     black, white = np.zeros((1, 1)), np.ones((1, 1))
-    assert theme.heat_over_grey(white, white)[0, 0].tolist() == [253, 253, 205]
-    assert theme.heat_over_grey(black, white)[0, 0].tolist() == [56, 56, 59]
+    assert color_maps.heat_over_grey(white, white)[0, 0].tolist() == [253, 253, 205]
+    assert color_maps.heat_over_grey(black, white)[0, 0].tolist() == [56, 56, 59]
 
 
-def test_that_no_difference_has_the_middle_colour(dressed) -> None:
-    for choice in ("dark", "light"):
-        colors = dressed(choice)
-        drawn = theme.difference(np.array([[-1.0, 0.0, 1.0]]))
-        assert [QColor(*map(int, tone)).name().upper() for tone in drawn[0]] == list(colors.difference[::2])
-        assert QColor(*map(int, theme.counts(np.array([0.0]))[0])).name().upper() == colors.panel
+@BOTH
+def test_that_a_ramp_runs_from_its_first_colour_through_the_middle_to_its_last(colors: Palette) -> None:
+    drawn = color_maps.ramp(colors.difference, np.array([0.0, 0.5, 1.0, 7.0, np.nan]))
+    lost, nothing, won = colors.difference[::2]
+    assert [QColor(*map(int, tone)).name().upper() for tone in drawn] == [lost, nothing, won, won, lost]
+    assert colors.counts[0] == colors.panel, "no count is no ink"
 
 
 def test_that_every_icon_can_be_drawn_in_any_colour(dressed) -> None:
     dressed("dark")
-    for name in theme.icon_names():
+    for name in icons.names():
         drawn = theme.pixmap(name, "bad", 24).toImage()
         inked = [drawn.pixelColor(x, y) for x in range(24) for y in range(24) if drawn.pixelColor(x, y).alpha() > 200]
         assert inked, name
@@ -266,7 +267,7 @@ def test_that_type_is_in_points_with_tabular_figures(dressed) -> None:
     dressed("light", 1.5)
     assert theme.font("body").pointSizeF() == pytest.approx(13.5 if sys.platform != "darwin" else 18.0)
     assert theme.font("title", bold=True).bold()
-    for kind in theme.POINTS:
+    for kind in POINTS:
         assert theme.font(kind).featureValue(QFont.Tag("tnum")) == 1
 
 
@@ -304,6 +305,17 @@ def test_that_a_theme_change_dresses_a_living_window_anew(dressed, qtbot) -> Non
     inked = button.icon().pixmap(button.iconSize()).toImage()
     tones = {inked.pixelColor(x, y).name().upper() for x in range(inked.width()) for y in range(inked.height())}
     assert colors.text in tones
+
+
+def test_that_a_round_menu_is_cut_out_where_nobody_may_blend_it(dressed, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "xcb")
+    menu = theme.round_menu(QMenu())
+    qtbot.addWidget(menu)
+    menu.resize(120, 80)
+    menu.show()
+    assert not menu.testAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+    inside = [menu.mask().contains(QPoint(x, y)) for x, y in ((0, 0), (119, 79), (60, 0), (0, 40), (60, 40))]
+    assert inside == [False, False, True, True, True]
 
 
 def test_that_the_scale_stays_between_its_ends(dressed) -> None:
