@@ -90,7 +90,7 @@ def _open(asked: argparse.Namespace) -> int:
     window = MainWindow(session)
     window.restore_place()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())  # runs at the session's next tick, when Python has its turn
+        signal.signal(number, lambda *_: window.leave())  # runs at the session's next tick, when Python has its turn
     sys.excepthook = _telling(window.say)
     window.show()
     session.start()

@@ -1,6 +1,7 @@
 """The window: rail, pages, strip, settings. It leads from page to page and passes wishes on; nothing of training is in it.
 
-A new panel is a module in views/ and a line in VIEWS. A view takes the Session; its signal `go` asks for another view by name.
+A new panel is a module in views/ and a line in VIEWS. Its signal `go` asks for another view by name; what else views may want
+of each other is told by the names of their signals, see `_grant_wishes`.
 """
 
 import time
@@ -8,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-from PySide6.QtCore import QSize, Qt, SignalInstance
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
@@ -38,12 +39,18 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__
-from studio import preferences, theme
+from studio import preferences, theme, unsaved
+from studio.assistant import Assistant
+from studio.leaving import Leaving, what_goes_on
 from studio.preferences import Preferences
+from studio.recipe_model import Snapshot
 from studio.session import Session
 from studio.strip_model import strip_words
+from studio.views.data import DataView
 from studio.views.generations import GenerationsView
 from studio.views.live import LiveView
+from studio.views.queue import QueueView
+from studio.views.recipe import RecipeView
 from studio.views.welcome import WelcomeView
 from studio.widgets import rail
 from studio.widgets.strip import Notice, Strip
@@ -55,19 +62,27 @@ class View(NamedTuple):
     name: str
     icon: str
     title: str
-    make: Callable[[Session], QWidget]
+    make: Callable[[Session, Assistant], QWidget]
 
 
-class _Page(Protocol):
-    """What the window asks of a view besides being a widget."""
+class _RecipePage(Protocol):
+    """What other views want of the one where recipes are written."""
 
-    go: SignalInstance
+    def open_file(self, path: Path) -> None: ...
+    def open_text(self, text: str, source: str) -> None: ...
+    def use_data(self, table: dict[str, Any]) -> None: ...
+    def kept(self) -> Snapshot | None: ...
+    def restore(self, kept: Snapshot) -> None: ...
 
 
 VIEWS = (
-    View("live", "live", "Live", LiveView),
-    View("generations", "generations", "Generations", GenerationsView),
+    View("data", "data", "Data", DataView),
+    View("recipe", "recipe", "Recipe", RecipeView),
+    View("queue", "queue", "Queue", lambda session, _: QueueView(session)),
+    View("live", "live", "Live", lambda session, _: LiveView(session)),
+    View("generations", "generations", "Generations", lambda session, _: GenerationsView(session)),
 )
+RECIPE = "recipe"  # the view for new experiments
 WELCOME = "welcome"
 THEMES: tuple[tuple[theme.Choice, str], ...] = (("system", "System theme"), ("light", "Light theme"), ("dark", "Dark theme"))
 FIRST_SIZE = QSize(1280, 800)
@@ -76,15 +91,17 @@ KEYBOARD = (
     ("Ctrl+Home", "the first screen"),
     ("Ctrl+1, Ctrl+2, …", "the views, from the top of the rail"),
     ("Ctrl+O", "open a folder"),
+    ("Ctrl+S, Ctrl+Z", "in a recipe: save it, undo; Ctrl+O opens one there"),
+    ("Alt+Up, Alt+Down, Delete", "in the queue: move a run, take it out"),
     ("Tab, Shift+Tab", "from control to control"),
     ("Arrows, Home, End", "in a chart: move the cursor"),
     ("Esc", "in a chart: back to the newest; in a message: dismiss it"),
-    ("Ctrl+Q", "close the window; what trains goes on"),
+    ("Ctrl+Q", "close the window"),
 )
 
 
 class MainWindow(QMainWindow):
-    """One window on one workspace. Closing it ends nothing but itself."""
+    """One window on one workspace. Closing it ends nothing but itself, unless a person says otherwise."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -94,8 +111,10 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.rail = rail.Rail([rail.Stop(*view[:3], f"Ctrl+{place}") for place, view in enumerate(VIEWS, 1)], HOME_KEYS)
         self.strip, self.notice = Strip(), Notice()
+        self.assistant = Assistant(parent=self)
         self.welcome = WelcomeView(session)
-        self.views = {view.name: view.make(session) for view in VIEWS}
+        self.views = {view.name: view.make(session, self.assistant) for view in VIEWS}
+        self._leaves = False  # it has been asked, or need not be, what becomes of what trains
         self.pages = QStackedWidget()
         self._areas = {name: _scrolling(page) for name, page in {WELCOME: self.welcome, **self.views}.items()}
         self.rail.set_menu(self._settings_menu())
@@ -104,6 +123,7 @@ class MainWindow(QMainWindow):
         self._add_keys()
         self.show_view(WELCOME)
         self._show_strip()
+        self._restore_recipe()
 
     # ---- where one is -----------------------------------------------------------------------------------------------------
 
@@ -123,9 +143,23 @@ class MainWindow(QMainWindow):
         self.session.choose(name)
         self.show_view("live")
 
+    def show_recipe(self) -> None:
+        """The place for a new experiment, with whatever was last written there."""
+        self.show_view(RECIPE)
+
     def say(self, text: str) -> None:
         """Tell something that was asked and is not done, above the strip."""
-        self.notice.show_text(text[:1].upper() + text[1:])
+        self.notice.show_text(self._capital(text))
+
+    def _capital(self, text: str) -> str:
+        """A sentence begins with a capital, unless it begins with the name of a run."""
+        first = text.partition(" ")[0]
+        return text if self.session.followed(first) else text[:1].upper() + text[1:]
+
+    def _forget(self, text: str) -> None:
+        """What was refused is of no interest any more."""
+        if not self.notice.act.text() and self.notice.words.text() == self._capital(text):
+            self.notice.hide()
 
     # ---- folders ----------------------------------------------------------------------------------------------------------
 
@@ -138,8 +172,12 @@ class MainWindow(QMainWindow):
             self.open_folder(Path(chosen))
 
     def open_folder(self, folder: Path) -> None:
-        """Look at a run or a workspace; what a folder lacks to be one is said in words."""
+        """Look at a run or a workspace, or write on at a recipe; what a folder lacks to be one is said in words."""
         folder = folder.resolve()
+        if folder.suffix == ".toml" and folder.is_file() and RECIPE in self.views:
+            self._recipe.open_file(folder)
+            self.show_recipe()
+            return
         if problem := missing_in(folder):
             self.say(problem)
             return
@@ -157,13 +195,49 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.open_folder(Path(next(url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile())))
 
+    # ---- what views want of each other ------------------------------------------------------------------------------------
+
+    @property
+    def _recipe(self) -> _RecipePage:
+        return cast(_RecipePage, self.views[RECIPE])
+
+    def _restore_recipe(self) -> None:
+        if RECIPE in self.views and (kept := unsaved.kept()) is not None:
+            self._recipe.restore(kept)
+
+    def _use_data(self, table: dict[str, Any]) -> None:
+        self._recipe.use_data(table)
+        self.show_recipe()
+
+    def _duplicate(self, name: str) -> None:
+        """A new experiment like that of a run."""
+        if text := self.session.recipe_text(name):
+            self._recipe.open_text(text, name)
+            self.show_recipe()
+
+    def _grant_wishes(self) -> None:
+        """By the name of the signal, whichever view has it."""
+        wishes: dict[str, Callable[..., object]] = {
+            "go": self.show_view,
+            "started": self.show_run,
+            "opened": self.show_run,
+            "use_wanted": self._use_data,
+            "duplicate_wanted": self._duplicate,
+            "new_wanted": self.show_recipe,
+            "start_queue_asked": self.session.start_queue,
+        }
+        for part in (self.welcome, self.strip, *self.views.values()):
+            for name, grant in wishes.items():
+                if wish := getattr(part, name, None):
+                    wish.connect(grant)
+
     # ---- strip ------------------------------------------------------------------------------------------------------------
 
     def _show_strip(self) -> None:
         self.strip.show_words(strip_words(self.session, time.time()))
 
-    def _ask_consent(self, name: str, why: str) -> None:
-        self.notice.show_text(why, "Resume here", name)
+    def _ask_consent(self, key: str, why: str, button: str) -> None:
+        self.notice.show_text(why, button, key)
 
     # ---- settings ---------------------------------------------------------------------------------------------------------
 
@@ -206,10 +280,32 @@ class MainWindow(QMainWindow):
             screen = QGuiApplication.primaryScreen().availableSize()
             self.resize(FIRST_SIZE.boundedTo(screen))
 
+    def leave(self) -> None:
+        """Close without a question; what trains goes on."""
+        self._leaves = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.session.busy and not self._leaves:
+            event.ignore()
+            self._ask_how_to_leave()
+            return
+        self.assistant.close()
+        if RECIPE in self.views:
+            unsaved.keep(self._recipe.kept())
         preferences.save_geometry(self.saveGeometry())
         self.session.stop_following()
         super().closeEvent(event)
+
+    def _ask_how_to_leave(self) -> None:
+        question = Leaving(what_goes_on(self.session), self)
+        question.left_running.connect(self.leave)
+        question.stopped.connect(self._stop_and_leave)
+        question.open()
+
+    def _stop_and_leave(self) -> None:
+        if self.session.stop_all():
+            self.leave()
 
     def _lay_out(self) -> None:
         for area in self._areas.values():
@@ -229,11 +325,12 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.session.runs_changed.connect(self._show_strip)
         self.session.refused.connect(self.say)
+        self.session.outlived.connect(self._forget)
         self.session.consent_wanted.connect(self._ask_consent)
         self.rail.chosen.connect(self.show_view)
         self.rail.home_asked.connect(lambda: self.show_view(WELCOME))
-        for page in (self.welcome, *self.views.values()):
-            cast(_Page, page).go.connect(self.show_view)
+        self._grant_wishes()
+        self.welcome.offer_new(RECIPE in self.views)
         self.welcome.folder_asked.connect(self.choose_folder)
         self.welcome.show_last_folder(self.preferences.last_folder)
         self.strip.run_asked.connect(self.show_run)
@@ -241,7 +338,7 @@ class MainWindow(QMainWindow):
         self.strip.stop_asked.connect(lambda run, when: self.session.stop(when, run))
         self.strip.kill_asked.connect(self.session.kill)
         self.strip.resume_asked.connect(self.session.resume)
-        self.notice.pressed.connect(lambda run: self.session.resume(run, consent=True))
+        self.notice.pressed.connect(self.session.consent)
 
     def _add_keys(self) -> None:
         keys: dict[str, Callable[[], object]] = {

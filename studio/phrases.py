@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import words
 from engine.commands import Stop
-from engine.recipe import Model, Resnet, SmallCnn, Timm, Vit
+from engine.recipe import Densenet, Model, Resnet, SmallCnn, Timm, Vit
 from studio.session import Followed
 
 METHODS = {
@@ -26,6 +26,7 @@ METHODS = {
     "dinov2": "DINOv2",
 }
 HEADLINES = {"knn/teacher": "k-NN", "knn/student": "k-NN", "val/accuracy": "accuracy"}  # what matters, the first there is
+PLACES = ("next", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")  # in the queue
 PACE_EPOCHS = 2  # the time left rests on the newest epochs, probes and checkpoints included
 LONGEST_REASON = 90  # letters of a failure's reason in a line
 
@@ -44,6 +45,8 @@ def model_words(model: Model) -> str:
             return "small CNN"
         case Resnet():
             return f"ResNet-{model.depth}"
+        case Densenet():
+            return f"DenseNet-{model.depth}-{model.growth}"
         case Vit():
             return f"ViT/{model.patch}"
         case Timm():
@@ -170,15 +173,20 @@ def moment(then: float, now: float) -> str:
 
 
 def _queued(one: Followed, teacher: Followed | None) -> str:
-    waits = teacher is not None and not teacher.state.completed
-    return f"queued, waits for F{teacher.generation}" if waits and teacher else "queued"
+    """For its teacher, or for its turn; "queued" for a run that somebody trains in turn without the queue."""
+    if teacher is not None and not teacher.state.completed:
+        return f"queued, waits for F{teacher.generation}"
+    if not one.place:
+        return "queued"
+    return f"{PLACES[one.place - 1]} in the queue" if one.place <= len(PLACES) else f"number {one.place} in the queue"
 
 
 def _why_blocked(one: Followed, teacher: Followed | None) -> str:
     if teacher is None:
         return f"its teacher {one.recipe.teacher} is gone" if one.recipe else "its teacher is gone"
-    how = {"failed": "failed", "stopped": "was stopped", "paused": "is paused"}
-    return f"F{teacher.generation} {how.get(reason(teacher), 'is lost')}"
+    how = {"failed": "failed", "stopped": "was stopped", "paused": "is paused"}.get(reason(teacher))
+    how = how or {"lost": "is lost", "blocked": "is blocked"}.get(teacher.word, "is not trained")
+    return f"F{teacher.generation} {how}"
 
 
 def _doing(one: Followed) -> str:

@@ -41,7 +41,7 @@ def render(app: QApplication, workspace: Path, out: Path, size: QSize, views: Se
         _choose_newest(session)
         return [_picture(app, window, name, out) for name in views]
     finally:
-        window.close()
+        window.leave()
 
 
 def _choose_newest(session: Session) -> None:
@@ -61,8 +61,8 @@ def _picture(app: QApplication, window: MainWindow, name: str, out: Path) -> Pat
 
 
 def _is_computing(window: MainWindow) -> bool:
-    """Whether a page waits for the other thread: its timer runs exactly as long."""
-    return any(timer.isActive() for later in window.findChildren(Later) for timer in later.findChildren(QTimer))
+    """Whether a page waits for the other thread, or for the window's helper."""
+    return window.assistant.busy or any(later.busy for later in window.findChildren(Later))
 
 
 def _wait(ready: Callable[[], bool]) -> None:

@@ -5,22 +5,28 @@ for a `Followed` and listen to its signals; none of them opens a file of a run's
 """
 
 import contextlib
-import subprocess
+import os
+import signal
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
+import tomlkit
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine import processes, recipe, turns
-from engine.commands import AnyCommand, Pause, Stop
+from engine import processes, recipe
+from engine.commands import AnyCommand, Change, Pause, Stop
 from engine.fields import RecipeErrors
-from engine.recipe import RunRecipe
+from engine.queue import Queue, enqueue, start_worker
+from engine.recipe import RecipeFile, RunRecipe
 from engine.run import Observer, Refused, Run, Tail, Workspace
 from engine.state import RunState, State, derive
+from studio import trash
+from studio.started import Started, size_of
 
 TICK_MS = 200  # 5 Hz
 TICK_ON_CPU_MS = 500  # 2 Hz while a run trains on the CPU: the window must not take cores from it
@@ -45,7 +51,8 @@ class Followed:
     changed_at: float = 0.0  # unix seconds of the last event's file time
     heard_at: float = 0.0  # unix seconds of the last event or heartbeat, as of the last change of the word
     host: str = ""  # where its last engine ran; empty for this machine
-    expected: bool = False  # a process this window started turns to it next; its engine has not been heard of yet
+    place: int = 0  # among those that wait in the queue, 1 for the next; 0 for a run that does not wait there
+    expected: bool = False  # a worker, or a process this window started, turns to it next; its engine is not heard of yet
     loaded: bool = False  # everything on disk at first sight has been folded
 
     @property
@@ -73,6 +80,12 @@ class Followed:
         return self.word in AT_WORK
 
     @property
+    def newest_attempt(self) -> int:
+        """The heart knows of a new attempt a moment before the events do."""
+        status = self.run.status()
+        return max(self.state.attempt, status.attempt if status else 0)
+
+    @property
     def asked_last(self) -> Stop | Pause | None:
         """The newest stop or pause that was asked here of the present attempt."""
         for command, _ in reversed(self.asked.values()):
@@ -92,24 +105,6 @@ class Followed:
         return f"{kind} requested" if outcome is None else f"{kind} acknowledged" if outcome == "accepted" else ""
 
 
-@dataclass(eq=False)
-class _Started:
-    """A process of ours that works through runs in turn, and what there was when it was started."""
-
-    process: subprocess.Popen[bytes]
-    attempts: dict[str, int]  # of the runs it will turn to, in turn
-    log: Path
-    log_size: int
-
-    def last_words(self) -> str:
-        """Its last line, for a sentence about its end."""
-        with contextlib.suppress(OSError):
-            said = self.log.read_bytes()[self.log_size :].decode(errors="replace")
-            lines = [line.strip() for line in said.splitlines() if line.strip()]
-            return lines[-1].removeprefix("filial: ").rstrip(".") if lines else ""
-        return ""
-
-
 class Session(QObject):
     """The runs of one workspace, followed."""
 
@@ -117,16 +112,21 @@ class Session(QObject):
     chosen_changed = Signal()  # another run is looked at
     state_changed = Signal()  # the chosen run has new events or another state
     refused = Signal(str)  # something that was asked is not done: the sentence says why
-    consent_wanted = Signal(str, str)  # a run's name and why it is resumed here only on a person's word (`resume` with consent)
+    outlived = Signal(str)  # the queue has done something else since: nobody needs that sentence any more
+    consent_wanted = Signal(str, str, str)  # key, why it is done on a person's word only, what the button says: see `consent`
 
     def __init__(self, workspace: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.workspace = Workspace(workspace)
         self._followed: dict[str, Followed] = {}
+        self._refusal = ""  # what the queue said last when it refused
         self._chosen = ""
         self._goes_along = False
-        self._started: list[_Started] = []
+        self._started: list[Started] = []
         self._observer = Observer()
+        self._news: set[str] = set()  # runs with new events since the views were told
+        self._awaits_consent: tuple[str, Callable[[], object]] = ("", bool)
+        self._forget_queue()
         self._looked_at = float("-inf")
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.tick)
@@ -186,6 +186,7 @@ class Session(QObject):
         self.workspace = Workspace(folder)
         self._followed.clear()
         self._chosen = ""
+        self._forget_queue()
         self._look_again()
         if name:
             self.choose(name)
@@ -196,7 +197,8 @@ class Session(QObject):
         """Look for new runs, read what is new within the budget, derive states, tell the views once."""
         before, loading = self.chosen.word if self.chosen else "", self.loading
         listed = self._look() if time.monotonic() - self._looked_at >= LOOK_S else False
-        news = self._read()
+        self._read()
+        news, self._news = self._news, set()
         listed |= self._expect()
         self._go_along()
         if loading and not self.loading:
@@ -213,7 +215,7 @@ class Session(QObject):
         self._timer.setInterval(TICK_ON_CPU_MS if on_cpu and not self.loading else TICK_MS)
 
     def _look(self) -> bool:
-        """Runs that came or went, and a sign of life from each. True if anything is different."""
+        """Runs that came or went, a sign of life from each, and the queue. True if anything is different."""
         self._looked_at = time.monotonic()
         there = self.workspace.runs()
         names = [run.name for run in there]
@@ -223,7 +225,7 @@ class Session(QObject):
             self._followed = {run.name: known.get(run.name) or _first_sight(run) for run in there}
         for one in self._followed.values():
             different |= self._derive(one) or one.word == "unresponsive"  # how long it has been silent is news
-        return different
+        return self._look_at_queue() or different
 
     def _derive(self, one: Followed) -> bool:
         """The run's state in one word. True if it is another one than before."""
@@ -231,6 +233,8 @@ class Session(QObject):
         one.word = self._word(one)
         if one.word == "lost" and one.loaded and one.tail.read_into(one.state):
             one.word = self._word(one)  # its last word was written between our reading and our look at the lock
+            one.changed_at = _written_at(one.run.events_path)
+            self._news.add(one.name)
         if one.word != before or not one.heard_at:
             _look_at_clock(one)
         return one.word != before
@@ -246,37 +250,40 @@ class Session(QObject):
         teacher = self.teacher_of(one)
         if teacher is None:
             return True
+        if teacher.place and not teacher.host and teacher.word != "blocked":
+            return False  # it has ended somehow, and a person has put it into the queue again
         waiting = ("queued", *AT_WORK)
         return teacher.loaded and not teacher.state.completed and not teacher.expected and teacher.word not in waiting
 
     def _expect(self) -> bool:
-        """Which runs the processes we started turn to next, and what became of those that ended. True if that is news."""
-        expected: set[str] = set()
-        for started in [one for one in self._started if one.log.parent == self.workspace.folder]:
-            code = started.process.poll()
-            if code is None:
-                expected |= self._next_of(started)
-            else:
+        """Which runs are turned to next, and what became of the processes we started. True if that is news."""
+        expected = {self._next_in_queue()}
+        for started in [one for one in self._started if one.workspace == self.workspace.folder]:
+            if not started.lives:
                 self._started.remove(started)
-                self._report_end(started, code)
+                self._report_end(started)
+            elif not started.is_worker:
+                expected.add(self._next_of(started))
         different = False
         for one in self._followed.values():
             different |= one.expected != (one.name in expected)
             one.expected = one.name in expected
         return different
 
-    def _next_of(self, started: _Started) -> set[str]:
+    def _next_of(self, started: Started) -> str:
         mine = [one for name in started.attempts if (one := self._followed.get(name)) is not None]
         if any(one.at_work for one in mine):
-            return set()
+            return ""
         fresh = (one.name for one in mine if one.state.attempt == started.attempts[one.name] and not one.state.completed)
-        return {name for name in [next(fresh, "")] if name}
+        return next(fresh, "")
 
-    def _report_end(self, started: _Started, code: int) -> None:
+    def _report_end(self, started: Started) -> None:
         """A process that began with a run has said in its folder how that went; one that did not is heard here."""
-        runs = [one for name in started.attempts if (one := self._followed.get(name)) is not None]
-        began = any(one.run.state().attempt > started.attempts[one.name] for one in runs if code not in (0, 2, 130))
-        if code in (0, 130) or began:
+        code, before = started.process.returncode, started.attempts
+        if code in (0, 130, -signal.SIGTERM):  # done, or a person wanted it to end
+            return
+        concerned = [one for one in self.runs if code != 2 and (started.is_worker or one.name in before)]
+        if any(one.newest_attempt > before.get(one.name, 0) for one in concerned):
             return
         words = started.last_words() or f"it ended with code {code}"
         self.refused.emit(f"{words}." if code == 2 else f"The engine ended before its work began: {words}. See {started.log}.")
@@ -293,23 +300,24 @@ class Session(QObject):
         if following is not None:
             self.choose(following.name)
 
-    def _read(self) -> set[str]:
-        """Fold new events of all runs, the chosen one first, until the budget is spent. Names of runs with news."""
-        news: set[str] = set()
+    def _read(self) -> None:
+        """Fold new events of all runs, the chosen one first, until the budget is spent."""
         until = time.monotonic() + BUDGET_S
         order = sorted(self._followed.values(), key=lambda one: (one.name != self._chosen, one.loaded))
         for one in order:
+            read = False
             while one.tail.read_into(one.state):
-                news.add(one.name)
+                read = True
                 if time.monotonic() > until:
                     break
             else:
+                self._news |= set() if one.loaded else {one.name}
                 one.loaded = True
-            if one.name in news:
+            if read:
+                self._news.add(one.name)
                 self._refresh(one)
                 if time.monotonic() > until:  # asked only after news, so that whoever has none never waits for a turn
                     break
-        return news
 
     def _refresh(self, one: Followed) -> None:
         self._derive(one)
@@ -324,24 +332,24 @@ class Session(QObject):
 
     # ---- asking -----------------------------------------------------------------------------------------------------------
 
-    def send(self, command: AnyCommand, name: str = "") -> None:
-        """Write a command file for a run's present attempt; the chosen run unless another is named."""
+    def send(self, command: AnyCommand, name: str = "") -> bool:
+        """Write a command file for a run's present attempt; the chosen run unless another is named. False if it cannot be."""
         one = self._followed.get(name or self._chosen)
         if one is None:
-            return
-        status = one.run.status()  # the heart knows of a new attempt a moment before the events do
-        command = msgspec.structs.replace(command, attempt=max(one.state.attempt, status.attempt if status else 0))
+            return False
+        command = msgspec.structs.replace(command, attempt=one.newest_attempt)
         try:
             key = one.run.send(command)
         except OSError as error:
             self.refused.emit(f"{one.name} cannot be asked anything: {error.strerror or error}.")
-            return
+            return False
         one.asked[key] = (msgspec.structs.replace(command, id=key), time.time())
         self.state_changed.emit()
         self.runs_changed.emit()
+        return True
 
-    def stop(self, when: str, name: str = "") -> None:
-        self.send(Stop(when="now" if when == "now" else "epoch"), name)
+    def stop(self, when: str, name: str = "") -> bool:
+        return self.send(Stop(when="now" if when == "now" else "epoch"), name)
 
     def pause(self, name: str = "") -> None:
         self.send(Pause(), name)
@@ -358,56 +366,258 @@ class Session(QObject):
             self.refused.emit(str(refusal))
         self._look_again()
 
-    def resume(self, name: str = "", consent: bool = False) -> None:
-        """Go on with a run from its newest checkpoint, then with those that wait for it, in a process that outlives us.
+    def resume(self, name: str = "", consent: bool = False, changes: Sequence[tuple[str, Any]] = ()) -> None:
+        """Go on with a run from its newest checkpoint, in front of the queue, then with those that wait for it.
 
-        A run of another machine is asked about first (`consent_wanted`).
+        `changes` take effect with its next attempt. A run of another machine is asked about first (`consent_wanted`).
         """
         one = self._followed.get(name or self._chosen)
         if one is None:
             return
         if one.host and not consent:
             danger = "If its engine still lives there, two would write into one folder."
-            self.consent_wanted.emit(one.name, f"{one.name} was last at work on {one.host}. {danger}")
+            act = partial(self.resume, one.name, True, changes)
+            self._ask_consent(f"resume {one.name}", f"{one.name} was last at work on {one.host}. {danger}", "Resume here", act)
+            return
+        if not self._send_ahead(one, changes):
             return
         waiting = [other.name for other in self.lineage(one.lineage) if other is not one and not other.state.attempts]
-        self._detach([one.name, *waiting], "resume", one.name)
+        if one.host:  # the worker leaves such a run alone
+            self._detach([one.name, *waiting], "resume", one.name)
+        elif self._asked(lambda: self._order.add([one.name, *(name for name in waiting if name not in self.queue)], place=0)):
+            self._had_turn.discard(one.name)
+            self._begin()
         self._goes_along = self._goes_along or one.name == self._chosen
         self._look_again()
 
+    def _send_ahead(self, one: Followed, changes: Sequence[tuple[str, Any]]) -> bool:
+        """Write changes for the attempt to come. False if they cannot be written."""
+        try:
+            for path, value in changes:
+                one.run.send(Change(attempt=one.newest_attempt + 1, field=path, value=value))
+        except OSError as error:
+            self.refused.emit(f"{one.name} cannot be asked anything: {error.strerror or error}.")
+            return False
+        return True
+
     def start_sample(self) -> bool:
         """Train the recipe of the sample, or go on with it; what is complete already is not trained again."""
-        return self.start_recipe(SAMPLE)
+        return self.start_now(recipe.read(SAMPLE))
 
-    def start_recipe(self, source: str, sets: tuple[str, ...] = ()) -> bool:
-        """Start `filial train` on a recipe, detached; its runs appear here by being looked for. False if it is refused."""
-        try:
-            file = recipe.read(source, sets)
-            runs = self.workspace.create(file)
-            work = turns.to_do(runs, resume=True)
-        except (Refused, RecipeErrors, OSError) as refusal:
-            self.refused.emit(str(refusal))
+    # ---- the queue --------------------------------------------------------------------------------------------------------
+
+    def add_to_queue(self, file: RecipeFile) -> bool:
+        """Make a recipe's runs and put them at the end of the queue. False if it is refused."""
+        return self._asked(lambda: enqueue(self.workspace, file))
+
+    def start_now(self, file: RecipeFile) -> bool:
+        """Make a recipe's runs, put them in front of the queue and see that it is worked through. False if it is refused."""
+        runs: list[Run] = []
+        if not self._asked(lambda: runs.extend(enqueue(self.workspace, file, place=0))):
             return False
-        self._look_again()
-        if work:
-            changes = [part for change in sets for part in ("--set", change)]
-            self._detach([run.name for run in work], "train", source, "--resume", *changes)
-            self._look_again()
-        self.choose((work or runs)[0].name)
+        mine = [one for run in runs if (one := self._followed.get(run.name)) is not None]
+        first = next((one for one in mine if not one.state.completed), mine[0])
+        if not first.state.completed:
+            self._had_turn -= {run.name for run in runs}
+            self._begin()
+        self.choose(first.name)
+        if first.host and first.word == "lost":
+            self.resume(first.name)  # asks
         return True
+
+    def start_queue(self) -> None:
+        """Work through the queue, here, until nothing in it can be started."""
+        self._begin()
+
+    def hold_queue(self) -> bool:
+        """The run at work goes on; nothing is started after it."""
+        return self._asked(self._order.hold)
+
+    def enqueue(self, names: list[str]) -> None:
+        """Runs that are there already, at the end of the queue."""
+        self._asked(lambda: self._order.add(names))
+
+    def move(self, names: list[str], place: int) -> None:
+        """Put a block of runs before what is now at `place`."""
+        self._asked(lambda: self._order.move(names, place))
+
+    def take_out(self, names: list[str]) -> None:
+        """Out of the queue; the runs stay as they are."""
+        self._asked(lambda: self._order.remove(names))
+
+    def _begin(self) -> None:
+        """See that somebody works through the queue."""
+        if not self._asked(self._order.release):
+            return
+        log = self.workspace.folder / "worker.log"
+        size = size_of(log)
+        try:
+            process = start_worker(self.workspace)
+        except OSError as error:
+            self.refused.emit(f"The engine cannot be started: {error.strerror or error}.")
+            return
+        if process is not None:
+            known = {one.name: one.newest_attempt for one in self.runs}
+            self._started.append(Started(process, known, log, size, is_worker=True))
+        self._look_again()
+
+    def _asked(self, act: Callable[[], object]) -> bool:
+        """Do something with the queue. False if it is refused, which is said."""
+        try:
+            act()
+        except (Refused, RecipeErrors) as refusal:  # a recipe of that name may lie there, damaged
+            self._refuse(str(refusal))
+            return False
+        except OSError as error:
+            self._refuse(f"{self.workspace.folder} cannot be written: {error.strerror or error}.")
+            return False
+        self.outlived.emit(self._refusal)
+        self._look_again()
+        return True
+
+    def _refuse(self, sentence: str) -> None:
+        self._refusal = sentence
+        self.refused.emit(sentence)
+
+    def _forget_queue(self) -> None:
+        """Of a workspace that is not looked at yet nothing is known."""
+        self._order = Queue(self.workspace)
+        self.queue: list[str] = []  # names in order
+        self.working = False  # somebody works through it
+        self.held = False  # nothing more is started
+        self._had_turn: set[str] = set()  # entries seen at work; the worker takes them out when their engine has ended
+        self._damage = ""  # why the order cannot be read
+
+    def _look_at_queue(self) -> bool:
+        """Order, worker and hold as they are now. True if anything is different."""
+        before = self.queue, self.working, self.held
+        damage = ""
+        try:
+            self.queue = self._order.names()
+            self.working = self._order.worker() is not None or any(one.is_worker and one.lives for one in self._mine())
+            self.held = self._order.held
+        except Refused as refusal:
+            self.queue, damage = [], str(refusal)
+        if not self.working:
+            self._had_turn.clear()  # nobody is there to take them out
+        if damage != self._damage:
+            self._damage = damage
+            if damage:
+                self.refused.emit(damage)
+        self._number()
+        return before != (self.queue, self.working, self.held)
+
+    def _mine(self) -> list[Started]:
+        return [one for one in self._started if one.workspace == self.workspace.folder]
+
+    def _number(self) -> None:
+        """The places of those that wait."""
+        waiting = [name for name in self.queue if (one := self._followed.get(name)) and not one.at_work]
+        for one in self._followed.values():
+            one.place = waiting.index(one.name) + 1 if one.name in waiting else 0
+
+    def _next_in_queue(self) -> str:
+        """The run that the worker turns to now; empty while it is with one, or with nobody."""
+        mine = [self._followed[name] for name in self.queue if name in self._followed]
+        at_work = {one.name for one in mine if one.at_work}
+        self._had_turn = (self._had_turn | at_work) & set(self.queue)
+        if at_work or not self.working or self.held:
+            return ""
+        return next((one.name for one in mine if self._can_begin(one)), "")
+
+    def _can_begin(self, one: Followed) -> bool:
+        teacher = self.teacher_of(one)
+        waits = one.word == "blocked" or (teacher is not None and not teacher.state.completed)
+        elsewhere = one.word == "lost" and bool(one.host)
+        return not (waits or elsewhere or one.state.completed or one.name in self._had_turn)
+
+    # ---- all of them ------------------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Something trains, or is about to."""
+        return any(one.at_work or one.expected for one in self.runs)
+
+    def stop_all(self) -> bool:
+        """Ask every engine to save and end now; nothing in the queue is started after it. False if one could not be asked."""
+        held = not self.working or self.hold_queue()
+        if self.working:
+            self._dismiss_worker()
+        asked = [self.stop("now", one.name) for one in self.runs if one.at_work]
+        return held and all(asked)
+
+    def _dismiss_worker(self) -> None:
+        """By a signal: so it also ends an engine that cannot be asked yet, and keeps the run's place in the queue.
+
+        Windows has no such signal, and a worker of another machine is out of reach: there the hold alone must do.
+        """
+        who = self._order.worker()
+        pids = {one.process.pid for one in self._mine() if one.is_worker and one.lives}
+        pids |= {who.pid} if who is not None and processes.condition(who) == "alive" else set()
+        for pid in pids if not processes.WINDOWS else ():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
+
+    # ---- the trash --------------------------------------------------------------------------------------------------------
+
+    def trash(self, names: list[str], consent: bool = False) -> bool:
+        """Move runs to the workspace's trash. Refused for runs at work; asked about first if others learn from them."""
+        runs = [one for name in names if (one := self._followed.get(name)) is not None]
+        busy = next((one for one in runs if one.at_work or one.expected or one.run.held()), None)
+        if busy is not None:
+            how = "is at work; stop it first" if busy.at_work or busy.run.held() else "is about to start; hold the queue first"
+            self.refused.emit(f"{busy.name} {how}.")
+            return False
+        learners = [one.name for one in self.runs if one.recipe and one.recipe.teacher in names and one.name not in names]
+        if learners and not consent:
+            why = trash.warning([one.name for one in runs if self._teaches(one, learners)], learners)
+            self._ask_consent("trash " + " ".join(names), why, "Move to trash", partial(self.trash, names, True))
+            return False
+        return self._asked(lambda: self._put_away([one.run for one in runs]))
+
+    def _put_away(self, runs: Sequence[Run]) -> None:
+        self._order.remove([run.name for run in runs])
+        for run in runs:
+            trash.put_away(run)
+
+    def _teaches(self, one: Followed, learners: Sequence[str]) -> bool:
+        return any(self.teacher_of(self._followed[name]) is one for name in learners)
+
+    # ---- recipes and consent ----------------------------------------------------------------------------------------------
+
+    def recipe_text(self, name: str) -> str:
+        """The recipe that a run's lineage was made from, as its runs still tell it; empty if it cannot be read."""
+        one = self._followed.get(name)
+        runs = self.lineage(one.lineage) if one and one.recipe else []
+        try:
+            return _as_lineage(runs) if runs else ""
+        except (OSError, ValueError) as error:
+            self.refused.emit(str(error))
+            return ""
+
+    def consent(self, key: str) -> None:
+        """A person has agreed to what `consent_wanted` asked last."""
+        wanted, act = self._awaits_consent
+        if key == wanted:
+            self._awaits_consent = ("", bool)
+            act()
+
+    def _ask_consent(self, key: str, why: str, button: str, act: Callable[[], object]) -> None:
+        self._awaits_consent = (key, act)
+        self.consent_wanted.emit(key, why, button)
 
     def _detach(self, names: list[str], *arguments: str) -> None:
         """Start a process that works through these runs in turn and outlives us."""
         log = self.workspace.folder / "studio.log"
         command = processes.python("engine", *arguments, "--runs", str(self.workspace.folder))
+        size = size_of(log)
         try:
-            size = log.stat().st_size if log.exists() else 0
             process = processes.start(command, log, detached=True)
         except OSError as error:
             self.refused.emit(f"The engine cannot be started: {error.strerror or error}.")
             return
         known = {name: self._followed[name].state.attempt for name in names if name in self._followed}
-        self._started.append(_Started(process, known, log, size))
+        self._started.append(Started(process, known, log, size))
 
     def _look_again(self) -> None:
         """Now, not only when the time has come."""
@@ -425,6 +635,16 @@ def _first_sight(run: Run) -> Followed:
     return one
 
 
+def _as_lineage(runs: Sequence[Followed]) -> str:
+    """The text of the last generation's recipe, which has the method, with what tells the runs apart put together again."""
+    last = max(runs, key=lambda one: one.generation)
+    document = tomlkit.parse((last.run.folder / "recipe.toml").read_text(encoding="utf-8"))
+    for key in ("seed", "generation", "teacher"):
+        document.pop(key, None)
+    document.update({"generations": last.generation, "seeds": sorted({one.seed for one in runs})})
+    return tomlkit.dumps(document)
+
+
 def _look_at_clock(one: Followed) -> None:
     """When and where its engine was last heard of."""
     status = one.run.status()
@@ -437,9 +657,3 @@ def _written_at(path: Path) -> float:
     with contextlib.suppress(OSError):
         return path.stat().st_mtime
     return 0.0
-
-
-def machine_memory() -> tuple[float, float]:
-    """(used, total) memory of this machine in GiB, for the strip of a CPU run."""
-    memory = psutil.virtual_memory()
-    return (memory.total - memory.available) / 2**30, memory.total / 2**30

@@ -1,13 +1,13 @@
 """What the strip says, from the runs that are followed. Pure; the widget is widgets/strip.py."""
 
 from engine import words
-from studio import phrases, session
+from studio import phrases
 from studio.session import Followed, Session
 from studio.widgets.strip import StripWords
 
 
 def strip_words(following: Session, now: float) -> StripWords:
-    """What the strip says: the run at work, else the one that is about to be, else the one that changed last."""
+    """What the strip says: the run at work, else the one about to be, else the queue, else the run that changed last."""
     if following.loading and not any(one.at_work for one in following.runs):
         return StripWords(f"Reading {words.plural(following.loading, 'run')}")
     at_work = [one for one in following.runs if one.at_work]
@@ -19,6 +19,8 @@ def strip_words(following: Session, now: float) -> StripWords:
     if about_to:
         one = about_to[0]
         return StripWords(f"{phrases.run_short(one)}: {phrases.state_words(one, now)}", "starting", run=one.name)
+    if waiting := sum(bool(one.place) and one.word != "blocked" for one in following.runs):
+        return _words_waiting(following, waiting)
     ended = [one for one in following.runs if one.changed_at]
     return _words_ended(max(ended, key=lambda one: one.changed_at), now) if ended else StripWords("No run at work")
 
@@ -41,6 +43,12 @@ def _words_at_work(one: Followed, how_many: int, now: float) -> StripWords:
         can_pause=one.word in ("starting", "running") and not one.wish,
         stops=phrases.stop_promises(one),
     )
+
+
+def _words_waiting(following: Session, waiting: int) -> StripWords:
+    """Nothing is at work, and something could be. Who works through the queue needs no button for it."""
+    sentence = f"No run at work; {words.count(waiting)} waiting in the queue"
+    return StripWords(sentence, can_start_queue=not following.working or following.held)
 
 
 def _words_ended(one: Followed, now: float) -> StripWords:
@@ -75,10 +83,8 @@ def _memory(one: Followed) -> tuple[str, float | None]:
     curve = one.state.curves.get("memory/gib")
     if curve is None or not curve.kept.any():
         return "", None
-    used = curve.last
-    if one.state.device != "cpu":
-        return f"GPU memory {used:.1f} GiB", None
-    if one.host:  # the memory of another machine is not known here
-        return f"memory {used:.1f} GiB", None
-    total = session.machine_memory()[1]
-    return f"memory {used:.1f} of {total:.0f} GiB", used / total
+    used, total = curve.last, one.state.device_memory_gib
+    what = "memory" if one.state.device == "cpu" else "GPU memory"
+    if not total:
+        return f"{what} {used:.1f} GiB", None
+    return f"{what} {used:.1f} of {total:.0f} GiB", used / total

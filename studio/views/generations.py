@@ -226,7 +226,7 @@ class GenerationsView(QWidget):
         if self._lineage not in self._names():
             self._lineage = self._session.chosen.lineage if self._session.chosen else ""
         runs = self._session.lineage(self._lineage)
-        each = tuple((one.name, one.word, one.expected, one.state.count) for one in runs)
+        each = tuple((one.name, one.word, one.expected, one.loaded, one.state.count) for one in runs)
         drawn = (each, tuple(self._names()), self._session.loading > 0)
         if drawn != self._drawn:
             self._drawn = drawn
@@ -234,8 +234,8 @@ class GenerationsView(QWidget):
             self._show(runs)
 
     def _show(self, runs: list[Followed]) -> None:
-        loading = self._session.loading
-        if not runs or (loading and not any(one.loaded for one in runs)):
+        loading = sum(not one.loaded for one in runs) if runs else self._session.loading
+        if not runs or loading:  # of half a lineage everything would be said wrongly: runs lost, seeds too few
             self._loading.show_progress(f"Reading {words.plural(loading, 'run')}")
             self._pages.setCurrentWidget(self._loading if loading else self._empty)
             return

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage, QResizeEvent, QShowEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from engine import recipe, words
 from studio import phrases, theme
 from studio.session import SAMPLE, Followed, Session
 from studio.widgets.card import Card, ElidedLabel, rule
-from studio.widgets.lineage_table import Lineage, LineageTable
+from studio.widgets.lineage_table import Lineage, LineageTable, paint_chips
 from studio.widgets.picture import Picture
 from studio.widgets.sparkline import Sparkline
 from studio.widgets.state_mark import StateMark
@@ -35,9 +35,10 @@ Bytes = NDArray[np.uint8]
 
 
 class WelcomeView(QWidget):
-    """Signals upward: `go` asks for another view, `folder_asked` for the dialog that opens a folder."""
+    """Signals upward: `go` asks for another view, `new_wanted` for a new experiment, `folder_asked` for the folder's dialog."""
 
     go = Signal(str)
+    new_wanted = Signal()
     folder_asked = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -45,7 +46,7 @@ class WelcomeView(QWidget):
         self._session = session
         self._all = False  # every run found is listed, not only the first few
         self.found = FoundCard()
-        self.sample, self.folder = SampleCard(), FolderCard()
+        self.sample, self.new, self.folder = SampleCard(), NewCard(), FolderCard()
         self.lineages = LineageTable()
         self._heading, self._count = _heading("Runs found"), theme.dress(QLabel(), small=True, muted=True)
         self._where = theme.dress(ElidedLabel(), small=True, muted=True)
@@ -54,7 +55,13 @@ class WelcomeView(QWidget):
         self._recent = _heading("Recent lineages")
         self._lay_out()
         self._connect()
+        self.offer_new(False)
         self._show()
+
+    def offer_new(self, there_is_a_place: bool) -> None:
+        """Whether recipes can be written in this window."""
+        self.new.setVisible(there_is_a_place)
+        self.folder.show_recipes(there_is_a_place)
 
     def show_last_folder(self, path: str) -> None:
         self.folder.show_last(path)
@@ -134,6 +141,7 @@ class WelcomeView(QWidget):
         self.found.resume_asked.connect(self._resume)
         self.found.more_asked.connect(self._show_all)
         self.sample.button.clicked.connect(self._begin_sample)
+        self.new.button.clicked.connect(self.new_wanted)
         self.folder.button.clicked.connect(self.folder_asked)
         self.lineages.opened.connect(self._open_lineage)
 
@@ -151,8 +159,8 @@ class WelcomeView(QWidget):
         inside.addSpacing(16)
         inside.addWidget(_heading("Begin"))
         self._cards.setSpacing(12)
-        self._cards.addWidget(self.sample, 1)
-        self._cards.addWidget(self.folder, 1)
+        for card in (self.sample, self.new, self.folder):
+            self._cards.addWidget(card, 1)
         inside.addLayout(self._cards)
         inside.addSpacing(16)
         inside.addWidget(self._recent)
@@ -386,7 +394,7 @@ class SampleCard(Card):
 
     def show_sample(self, state: SampleState, workspace: Path, primary: bool) -> None:
         chains = f"{words.plural(state.seeds, 'chain')} of F0 to F{state.generations}"
-        self._words.setText(f"Born-again training on 1,797 real digits: {chains}, about two minutes on two cores.")
+        self._words.setText(f"Born-again training on 1,797 real digits: {chains}, about a minute on two cores.")
         self.button.setText(state.act)
         theme.dress(self.button, primary=primary)
         caches = tuple(str(path) for path in sorted((workspace / "data").glob("digits-*.npz"))) or ("",)
@@ -409,17 +417,52 @@ def sample_digits(cache: str) -> list[Bytes]:
     return [np.ascontiguousarray(digit) for digit in np.split(rows, DIGITS, axis=1)]
 
 
+class NewCard(Card):
+    """A recipe of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__("New experiment")
+        self.button = QPushButton("New experiment")
+        self.head.insertWidget(0, theme.put_icon(QLabel(), "plus", "accenttext", 16))
+        row = QHBoxLayout()
+        row.addWidget(_Generations())
+        _fill_card(self, _prose("Choose data, a method and a few numbers; see the cost before it starts."), row, self.button)
+
+
+class _Generations(QWidget):
+    """What comes of it: F0 teaches F1, which teaches F2."""
+
+    ROW = Lineage("", "", tuple((k, None) for k in range(4)), None, "")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, theme.px(32))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_chips(painter, self.rect(), self.ROW)
+
+
 class FolderCard(Card):
     """A run or a workspace from anywhere on disk."""
 
     def __init__(self) -> None:
         super().__init__("Open folder")
         self.button = QPushButton("Open folder")
+        self._words = _prose("")
         self._last = theme.dress(ElidedLabel(), small=True, muted=True)
         self.head.insertWidget(0, theme.put_icon(QLabel(), "folder", "accenttext", 16))
         row = QHBoxLayout()
         row.addWidget(self._last)
-        _fill_card(self, _prose("A run, or a folder with runs in it. Or drop it anywhere on this window."), row, self.button)
+        _fill_card(self, self._words, row, self.button)
+
+    def show_recipes(self, too: bool) -> None:
+        also = ", a recipe too" if too else ""
+        self._words.setText(f"A run, or a folder with runs in it. Or drop it anywhere on this window{also}.")
 
     def show_last(self, path: str) -> None:
         self._last.setText(f"last: {path}" if path else "")

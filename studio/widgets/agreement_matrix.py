@@ -11,8 +11,9 @@ from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine import words
-from studio import theme
+from studio import color_maps, theme
 from studio.lineage_pictures import Agreement
+from studio.palette import text_on
 from studio.widgets.painted import Painted
 from studio.widgets.table_twin import Rows
 
@@ -91,12 +92,12 @@ class AgreementMatrix(Painted):
     def _draw_cell(self, painter: QPainter, box: QRectF, share: float, low: float, high: float) -> None:
         known = not math.isnan(share)
         fill = 0.12 + 0.7 * ((share - low) / (high - low) if high > low else 0.5) if known else 0.0
-        red, green, blue = theme.ramp(theme.palette().counts, np.array(fill)).tolist()
+        red, green, blue = color_maps.ramp(theme.palette().counts, np.array(fill)).tolist()
         ground = f"#{red:02X}{green:02X}{blue:02X}"
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color(ground))
         painter.drawRoundedRect(box, theme.px(4), theme.px(4))
-        _write(painter, box, _share(share) or "–", ink=theme.text_on(ground))
+        _write(painter, box, _share(share) or "–", ink=text_on(ground))
 
     def draw_front(self, painter: QPainter) -> None:
         if self._agreement is None:

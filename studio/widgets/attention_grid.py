@@ -18,7 +18,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEven
 from PySide6.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
-from studio import theme
+from studio import color_maps, theme
 from studio.widgets.card import Card, ElidedLabel, rule
 from studio.widgets.empty import EmptyNote
 from studio.widgets.lines import DASHES
@@ -93,7 +93,7 @@ def map_picture(map_hw: NDArray[np.floating], picture_CHW: Bytes, style: str = S
     picture_CHW = picture_CHW[:, ::every, ::every]
     most = float(map_hw.max())
     heat = grown(map_hw / most if most > 0 else np.zeros_like(map_hw), picture_CHW.shape[1:])
-    return theme.magma(heat) if style == "Heat" else theme.heat_over_grey(heat, luminance(picture_CHW))
+    return color_maps.magma(heat) if style == "Heat" else color_maps.heat_over_grey(heat, luminance(picture_CHW))
 
 
 def luminance(picture_CHW: Bytes) -> NDArray[np.float64]:

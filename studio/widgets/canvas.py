@@ -15,9 +15,9 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
 
 from studio import theme
-from studio.widgets.lines import Tone
+from studio.widgets.lines import Reference, Tone
 from studio.widgets.strokes import Dots, flat_pen
-from studio.widgets.thin import Axis
+from studio.widgets.thin import Axis, Span
 
 if TYPE_CHECKING:  # pyqtgraph has no types; this is what its view is a kind of
     from PySide6.QtWidgets import QGraphicsView as GraphicsView
@@ -25,6 +25,7 @@ else:
     from pyqtgraph import GraphicsView
 
 LEAST_PLOT = {True: 70, False: 90}  # height of the plot alone on a small and on a large chart
+FOOT_LINES = 2  # of words at the foot; whose word finds no room there has its dotted line alone
 UNIT = Axis((0.0, 1.0))
 
 
@@ -34,7 +35,7 @@ class Sheet:
 
     x_axis: Axis = UNIT
     y_axis: Axis = UNIT
-    references: tuple[tuple[float, str], ...] = ()
+    references: tuple[Reference, ...] = ()
     events: tuple[tuple[float, str, Tone], ...] = ()
     ends: tuple[tuple[float, str, str], ...] = ()  # y, name, colour
     corner: str = ""
@@ -79,6 +80,7 @@ class Canvas(GraphicsView):
         self._sheet = Sheet()
         self._dots: tuple[Dots, ...] = ()
         self._mark: Mark | None = None
+        self._foot: list[tuple[QRectF, str, str]] = []  # words below the curves: place, text, colour
         self._pressed: float | None = None
         self._dragging = False
         self.dress()
@@ -115,15 +117,27 @@ class Canvas(GraphicsView):
         return low + (pixel - self.plot().left()) / self.plot().width() * (high - low)
 
     def to_pixels(self, x: float, y: float) -> QPointF:
-        (left, right), (low, high) = self._sheet.x_axis.span, self._sheet.y_axis.span
+        (left, right), (low, high) = self._sheet.x_axis.span, self._y_span()
         plot = self.plot()
         across, up = (x - left) / (right - left), (y - low) / (high - low)
         return QPointF(plot.left() + across * plot.width(), plot.bottom() - up * plot.height())
 
+    def foot(self) -> float:
+        """Height of the strip above the x axis that is kept for words, so that they never cover a curve."""
+        if not self._sheet.corner and not any(text for _, text, _ in self._sheet.events):
+            return 0.0
+        tops = (place.top() for place, _, _ in self._foot)
+        return self.plot().bottom() - min(tops, default=self._at_foot(0, "", 0).top())
+
+    def _y_span(self) -> Span:
+        """What the plot shows of y: what the axis asks for, and below it the strip for words."""
+        (low, high), foot = self._sheet.y_axis.span, self.foot()
+        return low - (high - low) * foot / max(1.0, self.plot().height() - foot), high
+
     def ticks(self) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
         """Ticks of x and of y, four to six where there is room for them."""
         plot = self.plot()
-        wide, high = plot.width() / theme.px(52), plot.height() / (1.7 * self._metrics.height())
+        wide, high = plot.width() / theme.px(52), (plot.height() - self.foot()) / (1.7 * self._metrics.height())
         return self._sheet.x_axis.ticks(_some(math.ceil(wide))), self._sheet.y_axis.ticks(_some(math.ceil(high)))
 
     def _margins(self) -> tuple[float, float]:
@@ -140,7 +154,8 @@ class Canvas(GraphicsView):
         names = max((self._metrics.horizontalAdvance(name) for _, name, _ in self._sheet.ends), default=0.0)
         right = scale(7 if self._small else 10) + (math.ceil(names) + scale(6) if names else 0)
         self.box.setGeometry(QRectF(left, above, max(1.0, self.width() - left - right), height))
-        self.box.setRange(xRange=self._sheet.x_axis.span, yRange=self._sheet.y_axis.span, padding=0)
+        self._foot = self._words_at_foot()
+        self.box.setRange(xRange=self._sheet.x_axis.span, yRange=self._y_span(), padding=0)
         self.box.setVisible(self._sheet.empty is None)
         self.resetCachedContent()
         self.viewport().update()
@@ -154,20 +169,14 @@ class Canvas(GraphicsView):
             self._paint_empty(painter, *self._sheet.empty)
             return
         self._paint_axes(painter)
-        self._paint_references(painter)
         self._paint_events(painter)
-        if self._sheet.corner:
-            self._write(
-                painter,
-                self.plot().bottomRight() - QPointF(theme.px(3), self._metrics.descent()),
-                "bottom right",
-                self._sheet.corner,
-                "muted",
-            )
+        self._paint_references(painter)
+        for place, text, color in self._foot:
+            self._write(painter, place.center(), "center", text, color)
 
     def _paint_axes(self, painter: QPainter) -> None:
         plot, tick, (along, up) = self.plot(), theme.px(4), self.ticks()
-        crosses = [_crisp(self.to_pixels(x, self._sheet.y_axis.span[0])) for x, _ in along]
+        crosses = [_crisp(QPointF(self.to_pixels(x, 0).x(), plot.bottom())) for x, _ in along]
         rungs = [_crisp(self.to_pixels(self._sheet.x_axis.span[0], y)) for y, _ in up]
         if self._sheet.grid:
             painter.setPen(flat_pen(theme.color("grid"), 1))
@@ -197,31 +206,58 @@ class Canvas(GraphicsView):
 
     def _paint_references(self, painter: QPainter) -> None:
         plot = self.plot()
-        for y, text in self._sheet.references:
-            at = _crisp(self.to_pixels(0, y))
-            if plot.top() <= at.y() <= plot.bottom():
-                painter.setPen(_dotted(theme.color("text2")))
-                painter.drawLine(QPointF(plot.left(), at.y()), QPointF(plot.right(), at.y()))
-                side = "bottom" if at.y() - self._metrics.height() >= plot.top() - theme.px(2) else "top"
-                self._write(painter, QPointF(plot.right() - theme.px(3), at.y()), f"{side} right", text, "muted")
+        for one in self._sheet.references:
+            at = _crisp(self.to_pixels(0, one.y))
+            if not plot.top() <= at.y() <= plot.bottom():
+                continue
+            painter.setPen(_dotted(theme.color(one.ink())))
+            painter.drawLine(QPointF(plot.left(), at.y()), QPointF(plot.right(), at.y()))
+            if not one.end:
+                self._write_reference(painter, at.y(), one.words)
+
+    def _write_reference(self, painter: QPainter, height: float, text: str) -> None:
+        """At the right end, above the line where there is room; whatever else is dotted gives way."""
+        plot, size = self.plot(), QSizeF(self._metrics.horizontalAdvance(text), self._metrics.height())
+        above = height - size.height() >= plot.top() - theme.px(2)
+        top = height - size.height() if above else height + 1
+        place = QRectF(QPointF(plot.right() - theme.px(3) - size.width(), top), size)
+        painter.fillRect(place.adjusted(-2, 1, 2, -1), theme.color("panel"))
+        self._write(painter, place.center(), "center", text, "muted")
 
     def _paint_events(self, painter: QPainter) -> None:
         plot = self.plot()
-        taken: list[QRectF] = []
-        for x, text, tone in self._sheet.events:
+        for x, _, tone in self._sheet.events:
             at = _crisp(self.to_pixels(x, 0))
-            if not plot.left() <= at.x() <= plot.right():
+            if plot.left() <= at.x() <= plot.right():
+                painter.setPen(_dotted(theme.color("bad" if tone == "bad" else "text2")))
+                painter.drawLine(QPointF(at.x(), plot.top()), QPointF(at.x(), plot.bottom()))
+
+    def _words_at_foot(self) -> list[tuple[QRectF, str, str]]:
+        """The name of x in the corner, and the words of events beside their lines: what is bad first, then the newest."""
+        plot, found = self.plot(), list[tuple[QRectF, str, str]]()
+        if self._sheet.corner:
+            found.append((self._at_foot(plot.right(), self._sheet.corner, 0), self._sheet.corner, "muted"))
+        for x, text, tone in sorted(self._sheet.events, key=lambda event: (event[2] != "bad", -event[0])):
+            at = _crisp(self.to_pixels(x, 0)).x()
+            if not text or not plot.left() <= at <= plot.right():
                 continue
-            painter.setPen(_dotted(theme.color("bad" if tone == "bad" else "text2")))
-            painter.drawLine(QPointF(at.x(), plot.top()), QPointF(at.x(), plot.bottom()))
-            size, gap = QSizeF(self._metrics.horizontalAdvance(text), self._metrics.height()), theme.px(5)
-            start = at.x() - gap - size.width()
-            start = start if start > plot.left() else min(at.x() + gap, plot.right() - size.width())
-            place = QRectF(QPointF(start, plot.bottom() - gap - size.height()), size)
-            while any(place.intersects(other) for other in taken):
-                place.translate(0, -size.height())
-            taken.append(place)
-            self._write(painter, place.center(), "center", text, tone)
+            for place in self._places_beside(at, text):
+                if not any(place.intersects(other) for other, _, _ in found):
+                    found.append((place, text, tone))
+                    break
+        return found
+
+    def _places_beside(self, at: float, text: str) -> list[QRectF]:
+        """Where the words of an upright line may stand: left of it, or right where the plot begins there."""
+        plot, gap, width = self.plot(), theme.px(5), self._metrics.horizontalAdvance(text) + 1
+        right = at - gap if at - gap - width >= plot.left() else min(at + gap + width, plot.right())
+        return [self._at_foot(right, text, line) for line in range(FOOT_LINES)]
+
+    def _at_foot(self, right: float, text: str, line: int) -> QRectF:
+        """Where words stand that end there, in one of the lines above the axis."""
+        size = QSizeF(self._metrics.horizontalAdvance(text) + 1, self._metrics.height())
+        bottom = self.plot().bottom() - theme.px(1) - line * size.height()
+        return QRectF(QPointF(right - size.width(), bottom - size.height()), size)
 
     def _paint_empty(self, painter: QPainter, sentence: str, when: str) -> None:
         middle, line = QRectF(self.rect()).center(), self._metrics.height()

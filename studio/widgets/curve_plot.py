@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, SignalInstance
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, SignalInstance
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -26,7 +26,7 @@ from studio.widgets import in_words, thin
 from studio.widgets.canvas import Canvas, Mark, Sheet
 from studio.widgets.card import Card
 from studio.widgets.cursor import Cursor
-from studio.widgets.lines import Better, Line, Series, Tone, Treatment, in_order
+from studio.widgets.lines import DOTS, Better, Line, Reference, Series, Tone, Treatment, in_order
 from studio.widgets.readout import Entry, Readout
 from studio.widgets.strokes import Dots, Strokes
 from studio.widgets.table_twin import Cell
@@ -45,7 +45,7 @@ class Settings:
     treatment: Treatment
     x_name: str = "step"
     corner: bool = False
-    references: tuple[tuple[float, str], ...] = ()
+    references: tuple[Reference, ...] = ()
     events: tuple[tuple[float, str, Tone], ...] = ()
     extras: tuple[tuple[str, str], ...] = ()
     empty: tuple[str, str] = ("Nothing measured yet", "")
@@ -58,10 +58,6 @@ class CurvePlot(Card):
     small: readout on a line of its own, words of events left out. normalised: each line from its own min to its max.
     better: which end is the best, for the description. crop_climb: the steep beginning may leave the frame.
     """
-
-    cursor_moved = Signal(object)  # float or None
-    x_range_changed = Signal(float, float)
-    focused = Signal()
 
     def __init__(
         self,
@@ -143,8 +139,8 @@ class CurvePlot(Card):
         """Logarithmic y; zeros and negative values become gaps. A normalised chart stays linear."""
         self._treat(replace(self._shown.treatment, log_y=wanted and not self._shown.treatment.normalised))
 
-    def set_references(self, references: Sequence[tuple[float, str]]) -> None:
-        """Dotted lines across: (y, words at the right end)."""
+    def set_references(self, references: Sequence[Reference]) -> None:
+        """Dotted lines across."""
         self._change(replace(self._shown, references=tuple(references)))
 
     def set_events(self, events: Sequence[tuple[float, str, Tone]]) -> None:
@@ -158,14 +154,6 @@ class CurvePlot(Card):
     def set_empty(self, sentence: str, when: str = "") -> None:
         """What stands there while there are no points, and when that will change."""
         self._change(replace(self._shown, empty=(sentence, when)))
-
-    def set_x_range(self, low: float, high: float) -> None:
-        """Show this part of x, on all charts with the same cursor."""
-        self._cursor.show_range(low, high)
-
-    def cursor_x(self) -> float | None:
-        """Where the chart is read; None is the newest."""
-        return self._cursor.x
 
     def follow_cursor(self, cursor: Cursor) -> None:
         """Share this cursor from now on; `Cursor.attach` calls it."""
@@ -217,8 +205,11 @@ class CurvePlot(Card):
             strokes.fill(series, span, max(1, round(width * ratio)))
             self._dots += [dots for dots in strokes.dots(series, span, width) if len(dots.x)]
         self._show_cursor()
+        self.setAccessibleDescription(self._in_words())
+
+    def _in_words(self) -> str:
         said = in_words.description(self._series(), self._say, self._shown.x_name, self._better)
-        self.setAccessibleDescription(said or " ".join(self._shown.empty).strip())
+        return ". ".join([said or " ".join(self._shown.empty).strip(), *(" ".join(pair) for pair in self._reached())])
 
     def _series(self) -> list[Series]:
         """The lines in order, put so only when they are asked for."""
@@ -242,7 +233,7 @@ class CurvePlot(Card):
             y_axis=y_axis(series, shown.treatment, span, references, self._small),
             references=tuple(references),
             events=tuple((x, "" if self._small else text, tone) for x, text, tone in shown.events),
-            ends=tuple(_ends(series, span)),
+            ends=(*_ends(series, span), *((one.y, one.end, one.ink()) for one in references if one.end)),
             corner=shown.x_name if shown.corner else "",
             grid=self.hasFocus(),
             empty=shown.empty if all(thin.bounds(one.data) is None for one in series) else None,
@@ -277,7 +268,16 @@ class CurvePlot(Card):
             entries = [self._entry(series[i].line, shown[i]) for i in self._nearest(shown)]
         if self._crowded():
             entries.append(Entry(f"{MOST_VALUES} of {len(series)}", ""))
+        reached = zip(self._reached(), self._coloured(), strict=True)
+        entries += [Entry(*said, one.ink(), DOTS) for said, one in reached]
         return entries + [Entry(name, value) for name, value in self._shown.extras]
+
+    def _coloured(self) -> list[Reference]:
+        return [one for one in self._shown.references if one.color]
+
+    def _reached(self) -> list[tuple[str, str]]:
+        """What other runs reached, in words."""
+        return [(one.words, self._say(one.y)) for one in self._coloured()]
 
     def _nearest(self, shown: Sequence[float | None]) -> list[int]:
         """Which lines the readout lists: all, or those nearest to the pointer, nearest first."""
@@ -366,7 +366,6 @@ class CurvePlot(Card):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self._redraw()
-        self.focused.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -383,24 +382,19 @@ class CurvePlot(Card):
         """What a cursor tells, and who listens."""
         return (
             (self._cursor.changed, self._cursor_changed),
-            (self._cursor.x_range_changed, self._range_changed),
+            (self._cursor.x_range_changed, self._redraw),
             (self._cursor.whole_changed, self._whole_changed),
         )
 
-    def _cursor_changed(self, x: float | None) -> None:
+    def _cursor_changed(self) -> None:
         if self.isVisible():
             self._show_cursor()
         else:
             self._stale = True
-        self.cursor_moved.emit(x)
-
-    def _range_changed(self) -> None:
-        self._redraw()
-        self.x_range_changed.emit(*self._cursor.in_sight())
 
     def _whole_changed(self) -> None:
         if self._cursor.x_range is None:
-            self._range_changed()
+            self._redraw()
 
 
 def _ends(series: Iterable[Series], span: Span) -> Iterable[tuple[float, str, str]]:

@@ -152,6 +152,7 @@ class ErrorCard(QFrame):
         words.addWidget(_wrapped(remedy.act))
         words.addWidget(theme.dress(_wrapped(remedy.promise), small=True, muted=True))
         line.setContentsMargins(0, 5, 0, 5)
+        line.setSpacing(12)
         line.addLayout(words, 1)
         line.addWidget(self._button(remedy), 0, Qt.AlignmentFlag.AlignVCenter)
         column.setContentsMargins(0, 0, 0, 0)

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from engine import words
 from studio import theme
-from studio.lineage_pictures import ImageTable, Pictures
+from studio.lineage_pictures import ImageTable, Pictures, file_words
 from studio.widgets.card import Card, ElidedLabel
 from studio.widgets.thumbnails import Thumbnails
 
@@ -41,12 +41,13 @@ MEAN = "mean of the seeds"
 
 
 class ImageModel(QAbstractTableModel):
-    """Columns: the picture's place in the test set, its label, one for each generation, disagreement."""
+    """Columns: the picture's file or place in the test set, its label, one for each generation, disagreement."""
 
     def __init__(self) -> None:
         super().__init__()
         self._table: ImageTable | None = None
         self._classes: tuple[str, ...] = ()
+        self._files: tuple[str, ...] = ()
         self._only_wrong = False
         self._order: NDArray[np.intp] = np.empty(0, np.intp)  # rows of the table, as shown
         self._sorted_by, self._ascending = -1, False
@@ -56,6 +57,14 @@ class ImageModel(QAbstractTableModel):
         self._table, self._classes = table, tuple(classes)
         self._arrange()
         self.endResetModel()
+
+    def show_files(self, files: Sequence[str]) -> None:
+        """What the pictures of the data set are called, where they are a person's own files."""
+        if tuple(files) != self._files:
+            self.beginResetModel()
+            self._files = tuple(files)
+            self._arrange()
+            self.endResetModel()
 
     def show_only_wrong(self, wanted: bool) -> None:
         self.beginResetModel()
@@ -93,12 +102,15 @@ class ImageModel(QAbstractTableModel):
 
     def _keys(self, table: ImageTable) -> NDArray[Any]:
         if self._sorted_by == 0:
-            return table.row
+            return np.unique(self._names(table), return_inverse=True)[1] if self._files else table.row
         if self._sorted_by == 1:
             return table.label
         if self._sorted_by < FIRST + len(table.generations):
             return table.confidence[:, self._sorted_by - FIRST]
         return table.disagreement
+
+    def _names(self, table: ImageTable) -> list[str]:
+        return [file_words(self._files, place) for place in table.index.tolist()]
 
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._order)
@@ -117,6 +129,8 @@ class ImageModel(QAbstractTableModel):
             return bool(self._table.predicted[row, column - FIRST] != self._table.label[row])
         if role == PICTURE:
             return int(self._table.index[row])
+        if role == ROLES.ToolTipRole and column == 0 and self._files:
+            return self._files[int(self._table.index[row])]
         if role == ROLES.ToolTipRole and answer:
             wrong = ", which is wrong" if index.data(WRONG) else ""
             return f"F{self._table.generations[column - FIRST]} says {self._words(self._table, row, column)}{wrong}"
@@ -124,7 +138,7 @@ class ImageModel(QAbstractTableModel):
 
     def _words(self, table: ImageTable, row: int, column: int) -> str:
         if column == 0:
-            return f"test {int(table.row[row]):03d}"
+            return file_words(self._files, int(table.index[row])) or f"test {int(table.row[row]):03d}"
         if column == 1:
             return self._name(int(table.label[row]))
         place = column - FIRST
@@ -208,7 +222,8 @@ class ImageDelegate(QStyledItemDelegate):
             left += mark
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         room = place.right() - left - (metrics.horizontalAdvance(sure) + theme.px(8) if sure else 0)
-        shown = metrics.elidedText(said, Qt.TextElideMode.ElideRight, room)
+        cut = Qt.TextElideMode.ElideMiddle if index.column() == 0 else Qt.TextElideMode.ElideRight
+        shown = metrics.elidedText(said, cut, room)
         painter.setPen(theme.color("bad" if wrong else "muted" if index.column() == 0 else "text"))
         painter.drawText(QRect(left, place.top(), place.right() - left, place.height()), flags, shown)
         if sure:
@@ -247,7 +262,7 @@ class ImageRows(Card):
         theme.signals.changed.connect(self._redress)
 
     def _lay_out(self) -> None:
-        whose = theme.dress(QLabel("&Answers of"), small=True, prose=True)
+        whose = theme.dress(QLabel("Answers of"), small=True, prose=True)
         whose.setBuddy(self.seeds)
         self.seeds.setAccessibleName("Answers of which seed")
         for widget in (self.wrong, whose, self.seeds):
@@ -276,6 +291,7 @@ class ImageRows(Card):
 
     def show_pictures(self, pictures: Pictures) -> None:
         self._delegate.thumbnails = Thumbnails(pictures)
+        self.model.show_files(pictures.files)
         self._note.setText(f"No thumbnails: {pictures.problem}" if pictures.problem else "")
         self._note.setVisible(bool(pictures.problem))
         self.table.viewport().update()

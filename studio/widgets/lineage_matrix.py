@@ -29,6 +29,7 @@ class LineageMatrix(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._listed: Listed | None = None
+        self._files: tuple[str, ...] = ()
         self.matrix = AgreementMatrix()
         self._twin = Twin(scrolling(self.matrix), self.matrix.table, "Agreement between generations")
         self.pictures = ListOrNote("Pictures on which the pair disagrees")
@@ -67,10 +68,11 @@ class LineageMatrix(QWidget):
         self.matrix.mark(listed.parent, listed.child)
         counted = f"{words.plural(len(listed), 'prediction')}, {words.plural(listed.seeds, 'seed')}"
         self._pair_card.show_title(f"F{listed.parent} and F{listed.child} disagree", counted)
-        self.pictures.list.show_rows(len(listed), lambda place: mistake_row(listed, place, classes))
+        self.pictures.list.show_rows(len(listed), lambda place: mistake_row(listed, place, classes, self._files))
         self.pictures.show_list()
 
     def show_pictures(self, pictures: Pictures) -> None:
+        self._files = pictures.files
         self.pictures.show_pictures(pictures)
 
     def _open(self, place: int) -> None:

@@ -72,6 +72,7 @@ class LineageMistakes(QWidget):
         super().__init__(parent)
         self._lists: Mapping[Kind, Listed] = {}
         self._classes: tuple[str, ...] = ()
+        self._files: tuple[str, ...] = ()
         self.flow = MistakesFlow()
         self._twin = Twin(scrolling(self.flow), self.flow.table, "Mistakes from generation to generation")
         self._flow_note = EmptyNote()
@@ -159,10 +160,11 @@ class LineageMistakes(QWidget):
                 "" if note else "by three in four of the networks, which all learned from these labels",
             )
             return
-        self.suspects.list.show_rows(len(found), lambda place: suspect_row(found[place], classes))
+        self.suspects.list.show_rows(len(found), lambda place: suspect_row(found[place], classes, self._files))
         self.suspects.show_list()
 
     def show_pictures(self, pictures: Pictures) -> None:
+        self._files = pictures.files
         for some in (self.pictures, self.suspects):
             some.show_pictures(pictures)
 
@@ -180,7 +182,7 @@ class LineageMistakes(QWidget):
         if not len(listed):
             self.pictures.say(f"F{listed.child} has {_none(self.kind, listed.parent)}")
             return
-        self.pictures.list.show_rows(len(listed), lambda place: mistake_row(listed, place, self._classes))
+        self.pictures.list.show_rows(len(listed), lambda place: mistake_row(listed, place, self._classes, self._files))
         self.pictures.show_list()
 
     def _choose_stream(self, parent: int, child: int, kind: Kind) -> None:

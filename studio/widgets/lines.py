@@ -1,7 +1,7 @@
 """Curves: what a line is, and what of it is shown.
 
-Here: a line as a view gives it, the same line in order of x with what a chart does to its values, and its colour. Left
-to others: smoothing and thinning (thin.py), which part of y is in sight (y_axis.py), pens and pixels (canvas.py).
+Here: lines and references as a view gives them, a line in order of x with what a chart does to its values, and colours.
+Left to others: smoothing and thinning (thin.py), which part of y is in sight (y_axis.py), pens and pixels (canvas.py).
 
 "View" is y as it is drawn: log10 on a logarithmic axis, 0 to 1 where lines are normalised.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio import theme
+from studio.palette import DARK, LIGHT
 from studio.widgets import thin
 from studio.widgets.thin import Floats, Span
 
@@ -21,6 +22,7 @@ Role = Literal["student", "teacher", "branch", "second"]
 Tone = Literal["muted", "bad"]
 Better = Literal["low", "high"]
 
+DOTS = (1.0, 1.0)  # of a reference's key in a readout
 DASHES: dict[Role, tuple[float, ...]] = {"teacher": (3, 2), "branch": (3, 2, 1, 2)}  # in pen widths
 
 
@@ -64,9 +66,27 @@ class Line:
         return DASHES.get(self.role, ())
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A level to measure oneself by, dotted across the chart, with `words` at its right end.
+
+    One in a colour is what another run reached: `end` is that run's name, where the names of lines stand, and words and
+    value are in the readout.
+    """
+
+    y: float
+    words: str
+    color: str = ""
+    end: str = ""
+
+    def ink(self) -> str:
+        """The colour that it is drawn in now."""
+        return in_force(self.color) if self.color else theme.palette().text2
+
+
 def in_force(color: str) -> str:
     """The colour that takes this one's place in the palette in force; one that no palette has stays as it is."""
-    for known in (theme.DARK, theme.LIGHT):
+    for known in (DARK, LIGHT):
         for mine, now in ((known.runs, theme.palette().runs), (known.generations, theme.palette().generations)):
             if color in mine:
                 return now[mine.index(color)]

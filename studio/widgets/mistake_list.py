@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 
 from engine.compare import Suspect
 from studio import theme
-from studio.lineage_pictures import Listed, Pictures
+from studio.lineage_pictures import Listed, Pictures, file_words
 from studio.widgets.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
@@ -51,9 +51,9 @@ class PictureRow:
         return "; ".join([self.title, *self.lines, *(answer.words for answer in self.answers)])
 
 
-def mistake_row(listed: Listed, place: int, classes: Sequence[str]) -> PictureRow:
-    """A row of a pair of generations."""
-    label = int(listed.label[place])
+def mistake_row(listed: Listed, place: int, classes: Sequence[str], files: Sequence[str] = ()) -> PictureRow:
+    """A row of a pair of generations; `files` names the pictures of the data set, where they are a person's own."""
+    label, index = int(listed.label[place]), int(listed.index[place])
     answers = [
         Answer(f"F{who}", _name(classes, int(said[place])), float(sure[place]), int(said[place]) != label)
         for who, said, sure in (
@@ -61,16 +61,17 @@ def mistake_row(listed: Listed, place: int, classes: Sequence[str]) -> PictureRo
             (listed.child, listed.after, listed.after_confidence),
         )
     ]
-    where = f"test {int(listed.row[place]):03d}, seed {int(listed.seed[place])}"
-    return PictureRow(int(listed.index[place]), f"label {_name(classes, label)}", (where,), tuple(answers))
+    name = file_words(files, index) or f"test {int(listed.row[place]):03d}"
+    where = f"{name}, seed {int(listed.seed[place])}"
+    return PictureRow(index, f"label {_name(classes, label)}", (where,), tuple(answers))
 
 
-def suspect_row(suspect: Suspect, classes: Sequence[str]) -> PictureRow:
+def suspect_row(suspect: Suspect, classes: Sequence[str], files: Sequence[str] = ()) -> PictureRow:
     """A row of the suspect labels: what most networks say instead."""
     voices = "all say" if suspect.votes == suspect.voters else "most say"
     title = f"label {_name(classes, suspect.given)}, {voices} {_name(classes, suspect.proposed)}"
     votes = f"{suspect.votes} of {suspect.voters} networks, mean {suspect.confidence:.2f}"
-    return PictureRow(suspect.index, title, (votes, f"train {suspect.row:04d}"))
+    return PictureRow(suspect.index, title, (votes, file_words(files, suspect.index) or f"train {suspect.row:04d}"))
 
 
 def _name(classes: Sequence[str], number: int) -> str:
@@ -144,11 +145,13 @@ class PictureDelegate(QStyledItemDelegate):
             painter.drawRect(option.rect.adjusted(1, 1, -1, -2))
 
     def _paint_words(self, painter: QPainter, place: QRect, row: PictureRow) -> None:
-        lines = [(row.title, theme.font("body"), "text"), *((line, theme.font("small"), "muted") for line in row.lines)]
-        heights = [QFontMetrics(font).height() for _, font, _ in lines]
+        right, middle = Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideMiddle  # of a file the end is told apart best
+        lines = [(row.title, theme.font("body"), "text", right)]
+        lines += [(line, theme.font("small"), "muted", middle) for line in row.lines]
+        heights = [QFontMetrics(font).height() for _, font, _, _ in lines]
         top = place.center().y() - sum(heights) / 2 + 1
-        for (text, font, token), height in zip(lines, heights):
-            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
+        for (text, font, token, cut), height in zip(lines, heights):
+            shown = QFontMetrics(font).elidedText(text, cut, place.width())
             _write(painter, QRectF(place.left(), top, place.width(), height), shown, font, token)
             top += height
 

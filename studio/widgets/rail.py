@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from studio import theme
 
 WIDTH = 80  # at scale 1; a wider font makes it wider
+HIGH, LOW = 52, 36  # of a button with its name and without, at scale 1
 
 
 class Stop(NamedTuple):
@@ -21,10 +23,11 @@ class Stop(NamedTuple):
 
 
 class RailButton(QToolButton):
-    """Icon over name. It never shrinks below its words."""
+    """Icon over name. It never shrinks below its words; where all of them have no room, the icons stand alone."""
 
     def __init__(self, icon: str, title: str, keys: str = "") -> None:
         super().__init__()
+        self._height = HIGH
         theme.put_icon(theme.dress(self, rail=True), icon, "muted", 20, checked="accenttext")
         self.setText(title)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
@@ -34,9 +37,15 @@ class RailButton(QToolButton):
         self.setAccessibleName(title)
         self.setToolTip(f"{title}  {keys}" if keys else title)
 
+    def show_name(self, shown: bool) -> None:
+        styles = Qt.ToolButtonStyle
+        self._height = HIGH if shown else LOW
+        self.setToolButtonStyle(styles.ToolButtonTextUnderIcon if shown and self.text() else styles.ToolButtonIconOnly)
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()
-        return QSize(hint.width(), max(hint.height(), theme.px(52)))
+        return QSize(hint.width(), max(hint.height(), theme.px(self._height)))
 
 
 class Rail(QFrame):
@@ -81,7 +90,19 @@ class Rail(QFrame):
         return QSize(max(theme.px(WIDTH), super().sizeHint().width()), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        """With the icons alone."""
+        buttons = len(self.buttons) + 2
+        return QSize(self.sizeHint().width(), buttons * (theme.px(LOW) + 4) + 18)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_names(True)
+        if super().sizeHint().height() > self.height():
+            self._show_names(False)
+
+    def _show_names(self, shown: bool) -> None:
+        for button in (self.mark, *self.buttons.values(), self.settings):
+            button.show_name(shown)
 
     def _make_button(self, stop: Stop) -> RailButton:
         button = RailButton(stop.icon, stop.title, stop.keys)
@@ -93,7 +114,7 @@ class Rail(QFrame):
         self.show_current(name)  # pressing the view in sight must not take its mark away
         self.chosen.emit(name)
 
-    def _make_mark(self, keys: str) -> QToolButton:
+    def _make_mark(self, keys: str) -> RailButton:
         button = RailButton("mark", "")
         theme.put_icon(button, "mark", "muted", 26)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)

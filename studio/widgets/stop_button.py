@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget, QWidgetAction
 
 from studio import theme
+from studio.palette import Kind
 
 ACTS = {"epoch": "Stop after this epoch", "now": "Save now and stop", "kill": "Kill"}
 COMFORT = "No choice deletes anything."
@@ -52,7 +53,7 @@ class TwoLines(QWidget):
             self._write(painter, whole, "small", "muted", self._action.text(), Qt.AlignmentFlag.AlignVCenter)
 
     @staticmethod
-    def _write(painter: QPainter, room: QRect, kind: theme.Kind, token: str, text: str, where: Qt.AlignmentFlag) -> None:
+    def _write(painter: QPainter, room: QRect, kind: Kind, token: str, text: str, where: Qt.AlignmentFlag) -> None:
         painter.setFont(theme.font(kind))
         painter.setPen(theme.color(token))
         painter.drawText(room, int(where | Qt.AlignmentFlag.AlignLeft), text)
@@ -76,12 +77,13 @@ class StopButton(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(theme.put_icon(self.face, "stop", "text", 14))
+        row.addWidget(self.face)
         row.addWidget(theme.put_icon(self.more, "chevron-down", "text2", 12))
         self.face.clicked.connect(lambda: self._ask(next(iter(self._offered))))
         self.more.clicked.connect(self._open)
         self.menu.aboutToHide.connect(lambda: self._show_open(False))
         self.show_choices()
+        theme.put_icon(self.face, "stop", "text", 14)  # now that it has words, for it keeps its distance from them
 
     def show_choices(self, epoch: str | None = None, now: str | None = None, kill: str | None = None, label: str = "") -> None:
         """The promise of each way, None for a way that is not possible. The first possible one is on the face."""

@@ -33,16 +33,18 @@ class StripWords:
     can_pause: bool = False
     stops: dict[str, str] = field(default_factory=dict)  # StopButton's ways and their promises
     resume: str = ""  # the label of the button
+    can_start_queue: bool = False
 
 
 class Strip(QFrame):
-    """Signals name the run they are about."""
+    """Signals name the run they are about; the queue is about none."""
 
     run_asked = Signal(str)
     pause_asked = Signal(str)
     stop_asked = Signal(str, str)  # run, when
     kill_asked = Signal(str)
     resume_asked = Signal(str)
+    start_queue_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +61,8 @@ class Strip(QFrame):
         self.pause.setToolTip("Saves and ends; the device is free until you resume")
         self.stop = StopButton(small=True)
         self.resume = theme.put_icon(theme.dress(QPushButton("Resume"), small=True), "play", "text", 14)
+        self.start_queue = theme.put_icon(theme.dress(QPushButton("Start queue"), small=True), "play", "text", 14)
+        self.start_queue.setToolTip("Train the runs in the queue, one after the other")
         self._rules = [rule(upright=True), rule(upright=True)]
         self._lay_out()
         self._connect()
@@ -80,6 +84,7 @@ class Strip(QFrame):
             self.stop.face.setEnabled(False)
         self.resume.setVisible(bool(said.resume))
         self.resume.setText(said.resume)
+        self.start_queue.setVisible(said.can_start_queue)
         if had_focus is not None and not (had_focus.isVisible() and had_focus.isEnabled()):
             self.sentence.setFocus()  # never to another act: the key that was just pressed may be pressed again
         told = (said.sentence, said.step, said.time, said.memory, said.wish)
@@ -117,11 +122,11 @@ class Strip(QFrame):
                 part.hide()
 
     def _focused_act(self) -> QWidget | None:
-        acts = (self.pause, self.stop.face, self.stop.more, self.resume)
+        acts = (self.pause, self.stop.face, self.stop.more, self.resume, self.start_queue)
         return next((act for act in acts if act.hasFocus()), None)
 
     def _acts(self) -> tuple[QWidget, ...]:
-        return self.wish, self.pause, self.stop, self.resume
+        return self.wish, self.pause, self.stop, self.resume, self.start_queue
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
@@ -147,6 +152,7 @@ class Strip(QFrame):
         self.stop.stop_asked.connect(lambda when: self.stop_asked.emit(self._said.run, when))
         self.stop.kill_asked.connect(lambda: self.kill_asked.emit(self._said.run))
         self.resume.clicked.connect(lambda: self.resume_asked.emit(self._said.run))
+        self.start_queue.clicked.connect(lambda: self.start_queue_asked.emit())
 
 
 class _Sentence(QPushButton):

@@ -6,14 +6,19 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported f
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import shiboken6
+from by_hand import settle
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine import processes
+from studio import session as session_module
 from studio import theme
+from studio.session import Session
 
 
 @pytest.fixture
@@ -41,6 +46,49 @@ def on_screen(qtbot: QtBot) -> Callable[[QWidget], QWidget]:
         return widget
 
     return show
+
+
+@pytest.fixture
+def follow(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Session]:
+    """Opens a session that looks at every tick and has read all there is. Further ticks are the test's."""
+    monkeypatch.setattr(session_module, "LOOK_S", 0.0)
+
+    def opened(folder: Path) -> Session:
+        session = Session(folder)
+        settle(session)
+        return session
+
+    return opened
+
+
+class Process:
+    """A started process, as far as the window looks at it; nobody has its number."""
+
+    pid = 2**22 + 1
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+
+@pytest.fixture
+def process() -> Process:
+    """What every process is that would have been started; its `returncode` is the test's to set."""
+    return Process()
+
+
+@pytest.fixture
+def asked(process: Process, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The verbs and arguments of processes that would have been started, all of them detached."""
+    lists: list[list[str]] = []
+
+    def start(command: list[str], log: Path, detached: bool) -> Process:
+        assert detached, "an engine outlives the window"
+        lists.append(command[4:])
+        return process
+
+    monkeypatch.setattr(processes, "start", start)
+    return lists
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def prepare(run: Run, epochs: int = EPOCHS) -> None:
     """Everything is decided."""
     total = epochs * PER_EPOCH
     known = {"total_steps": total, "steps_per_epoch": PER_EPOCH, "epochs": epochs, "log_every": 1, "pictures": 800}
-    write(run, events.Prepared(elapsed_s=1.0, device="cpu", threads=1, **known))
+    write(run, events.Prepared(elapsed_s=1.0, device="cpu", device_memory_gib=24.0, threads=1, **known))
 
 
 def steps(run: Run, first: int, last: int, seconds: float = SECONDS, save: bool = True) -> None:

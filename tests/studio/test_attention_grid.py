@@ -8,7 +8,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio import theme
+from studio import color_maps
 from studio.widgets.attention_grid import AttentionGrid, Looks, Network, Probe, ProbePanel, grown, luminance, map_picture
 from studio.widgets.picture import Picture
 from studio.widgets.scrubber import Scrubber
@@ -58,7 +58,7 @@ def pictures(widget: AttentionGrid) -> list[Picture]:
 def test_that_a_map_is_scaled_to_its_own_maximum(dressed) -> None:
     map_hw = np.array([[0.0, 0.001], [0.0005, 0.001]])
     shown = map_picture(map_hw, np.zeros((1, 2, 2), dtype=np.uint8), "Heat")
-    assert_array_equal(shown, theme.magma(np.array([[0.0, 1.0], [0.5, 1.0]])))
+    assert_array_equal(shown, color_maps.magma(np.array([[0.0, 1.0], [0.5, 1.0]])))
 
 
 def test_that_a_large_picture_is_thinned_before_its_map_is_drawn(dressed) -> None:
@@ -67,7 +67,7 @@ def test_that_a_large_picture_is_thinned_before_its_map_is_drawn(dressed) -> Non
 
 
 def test_that_a_map_of_zeros_stays_dark(dressed) -> None:
-    assert_array_equal(map_picture(np.zeros((4, 4)), GREY, "Heat"), theme.magma(np.zeros((8, 8))))
+    assert_array_equal(map_picture(np.zeros((4, 4)), GREY, "Heat"), color_maps.magma(np.zeros((8, 8))))
 
 
 def test_that_heat_over_grey_lets_the_picture_through(dressed) -> None:

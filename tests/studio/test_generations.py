@@ -89,6 +89,17 @@ def test_that_the_page_shows_the_numbers_of_compare(view: GenerationsView, tmp_p
     assert not view.head.others.isVisible(), "with one lineage there is nothing to choose"
 
 
+def test_that_nothing_is_said_of_a_lineage_while_some_of_its_runs_are_still_being_read(view: GenerationsView) -> None:
+    assert view._pages.currentWidget() is view._page
+    last = view._session.lineage(view._lineage)[-1]
+    last.loaded = False
+    view._look(at_once=True)
+    assert view._pages.currentWidget() is view._loading
+    last.loaded = True
+    view._look(at_once=True)
+    assert view._pages.currentWidget() is view._page
+
+
 def test_that_the_first_page_draws_the_mean_of_all_generations(view: GenerationsView, qtbot: QtBot) -> None:
     assert [name for name, _ in view.curves.accuracy.readout()] == ["F0", "F1", "F2"]
     assert [name for name, _ in view.curves.agreement.readout()] == ["F1", "F2"]

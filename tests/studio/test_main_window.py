@@ -1,32 +1,37 @@
 """The window, driven as a person drives it: what a press writes to disk, where a key leads, and that it needs no torch."""
 
-import json
 import locale
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import recorded
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal
+from by_hand import LEFT, press, queued, sent, settle, worker
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMenu, QWidget
 
-from engine import events, processes
+from engine import events, recipe
+from engine.queue import Queue
 from engine.run import Run
 from studio import __main__ as door
-from studio import main_window, preferences, theme
+from studio import main_window, preferences, theme, unsaved
 from studio import session as module
+from studio.assistant import Assistant
+from studio.leaving import Leaving, what_goes_on
 from studio.main_window import About, MainWindow, View
 from studio.preferences import Preferences
+from studio.recipe_model import Snapshot
 from studio.session import Session
 from studio.strip_model import strip_words
 
-LEFT, KEYS, CTRL = Qt.MouseButton.LeftButton, Qt.Key, Qt.KeyboardModifier.ControlModifier
+KEYS, CTRL = Qt.Key, Qt.KeyboardModifier.ControlModifier
 REPOSITORY = Path(__file__).parents[2]
 Open = Callable[[Path], MainWindow]
 
@@ -36,39 +41,73 @@ class StandIn(QWidget):
 
     go = Signal(str)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
 
 
-def settle(session: Session) -> None:
-    session.tick()
-    while session.loading:
-        session.tick()
-    session.tick()
+class RecipePage(StandIn):
+    """Where recipes are written, as far as the window knows it."""
+
+    started = Signal(str)
+
+    def __init__(self, session: Session, assistant: Assistant) -> None:
+        super().__init__(session, assistant)
+        self.heard: list[object] = []
+        self.open_file = self.heard.append
+        self.open_text = lambda text, source: self.heard.append((text, source))
+        self.use_data = self.heard.append
+        self.restore = self.heard.append
+        self.unsaved: Snapshot | None = None
+
+    def kept(self) -> Snapshot | None:
+        return self.unsaved
+
+
+class DataPage(StandIn):
+    use_wanted = Signal(dict)
+
+
+class QueuePage(StandIn):
+    duplicate_wanted = Signal(str)
+    new_wanted = Signal()
+    opened = Signal(str)
+
+
+ALL = (
+    View("data", "data", "Data", DataPage),
+    View("recipe", "recipe", "Recipe", RecipePage),
+    View("queue", "queue", "Queue", QueuePage),
+    View("live", "live", "Live", StandIn),
+    View("generations", "generations", "Generations", StandIn),
+)
 
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where preferences are kept."""
+    """Where preferences are kept, and what was not saved."""
+    monkeypatch.setattr(unsaved, "path", lambda: tmp_path / "state" / "unsaved.json")
     monkeypatch.setattr(preferences, "folder", lambda: tmp_path / "config")
     return tmp_path / "config"
 
 
 @pytest.fixture
-def opened(dressed, on_screen, home: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(
+    dressed, on_screen, home: Path, monkeypatch: pytest.MonkeyPatch, follow: Callable[[Path], Session]
+) -> Iterator[Open]:
     """Opens a window with stand-ins for its views; its session looks at every tick, and ticks when it is told to."""
-    monkeypatch.setattr(module, "LOOK_S", 0.0)
-    views = tuple(View(view.name, view.icon, view.title, StandIn) for view in main_window.VIEWS)
-    monkeypatch.setattr(main_window, "VIEWS", views)
+    monkeypatch.setattr(main_window, "VIEWS", ALL)
+    windows: list[MainWindow] = []
 
     def open_window(folder: Path) -> MainWindow:
-        window = MainWindow(Session(folder))
+        window = MainWindow(follow(folder))
+        windows.append(window)
         window.resize(1280, 720)
         on_screen(window)
-        settle(window.session)
         return window
 
-    return open_window
+    yield open_window
+    for window in windows:
+        window.leave()
 
 
 @pytest.fixture
@@ -79,28 +118,6 @@ def run(tmp_path: Path) -> Run:
     recorded.prepare(first)
     recorded.steps(first, 1, 12)
     return first
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The argument lists of processes that would have been started."""
-    lists: list[list[str]] = []
-
-    class Process:
-        def poll(self) -> None:
-            return None
-
-    monkeypatch.setattr(processes, "start", lambda command, *_, **__: lists.append(command[4:]) or Process())
-    return lists
-
-
-def sent(run: Run) -> list[dict[str, object]]:
-    return [json.loads(path.read_text()) for path in sorted((run.folder / "commands").glob("*.json"))]
-
-
-def press(button: QAbstractButton) -> None:
-    assert button.isVisible() and button.isEnabled()
-    QTest.mouseClick(button, LEFT)
 
 
 def choose(menu: QMenu, text: str) -> None:
@@ -177,16 +194,28 @@ def test_that_tab_walks_from_the_rail_through_the_page_to_the_strip(opened: Open
         window = opened(run.workspace)
     window.rail.mark.setFocus()
     reached: list[QWidget] = []
-    for _ in range(12):
+    for _ in range(16):
         QTest.keyClick(QApplication.focusWidget(), KEYS.Key_Tab)
         reached.append(QApplication.focusWidget())
     strip = window.strip
     wanted = [
         *window.rail.buttons.values(), window.rail.settings,
-        window.welcome.sample.button, strip.sentence, strip.pause, strip.stop.face, strip.stop.more,
+        window.welcome.sample.button, window.welcome.new.button, strip.sentence, strip.pause, strip.stop.face, strip.stop.more,
     ]  # fmt: skip
     places = [reached.index(widget) for widget in wanted]
     assert places == sorted(places)
+
+
+def test_that_the_rail_leaves_out_its_names_where_they_have_no_room(opened: Open, dressed, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    styles = Qt.ToolButtonStyle
+    assert {button.toolButtonStyle() for button in window.rail.buttons.values()} == {styles.ToolButtonTextUnderIcon}
+    dressed("light", 2.0)
+    QApplication.processEvents()
+    assert {button.toolButtonStyle() for button in window.rail.buttons.values()} == {styles.ToolButtonIconOnly}
+    places = [button.geometry() for button in (*window.rail.buttons.values(), window.rail.settings)]
+    assert all(above.bottom() < below.top() for above, below in pairwise(places))
+    assert places[-1].bottom() < window.rail.height()
 
 
 @pytest.mark.parametrize("scale", [0.8, 1.0, 1.5, 2.0])
@@ -199,6 +228,56 @@ def test_that_the_window_fits_a_small_screen(opened: Open, dressed, run: Run, sc
         assert window.grab().toImage().size().width() == 1280
         buttons = (window.strip.pause, window.strip.stop.face, window.strip.stop.more)
         assert all(button.visibleRegion().boundingRect().size() == button.size() for button in buttons)
+
+
+# ---- what views want of each other --------------------------------------------------------------------------------------
+
+
+def test_that_a_new_experiment_begins_at_the_recipe(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    press(window.welcome.new.button)
+    assert window.current == "recipe"
+    window.show_view("queue")
+    window.views["queue"].new_wanted.emit()
+    assert window.current == "recipe" and window.views["recipe"].heard == []
+
+
+def test_that_without_a_place_for_recipes_none_is_offered(opened: Open, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(main_window, "VIEWS", tuple(view for view in ALL if view.name != "recipe"))
+    window = opened(tmp_path)
+    assert not window.welcome.new.isVisible() and "recipe" not in window.welcome.folder._words.text()
+
+
+def test_that_data_is_used_in_the_recipe(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    window.views["data"].use_wanted.emit({"name": "folder", "path": "/pictures"})
+    assert window.current == "recipe" and window.views["recipe"].heard == [{"name": "folder", "path": "/pictures"}]
+
+
+def test_that_a_run_is_duplicated_as_the_recipe_of_its_lineage(opened: Open, run: Run) -> None:
+    window = opened(run.workspace)
+    window.views["queue"].duplicate_wanted.emit(run.name)
+    [(text, source)] = window.views["recipe"].heard
+    assert window.current == "recipe" and source == run.name
+    asked = recipe.read_text(text).recipe
+    assert (asked.lineage, asked.generations, asked.seeds) == ("digits", 3, (0,))
+
+
+@pytest.mark.parametrize(("view", "signal"), [("recipe", "started"), ("queue", "opened")])
+def test_that_a_run_that_was_started_or_opened_is_shown(opened: Open, run: Run, view: str, signal: str) -> None:
+    other = recorded.lineage(run.workspace, "lineage=other")[0]
+    window = opened(run.workspace)
+    getattr(window.views[view], signal).emit(other.name)
+    assert window.current == "live" and window.session.chosen.name == other.name
+
+
+def test_that_a_dropped_recipe_is_written_on(opened: Open, run: Run, tmp_path: Path) -> None:
+    window = opened(run.workspace)
+    file = tmp_path / "mine.toml"
+    file.write_text(recipe.shipped_text("born-again-digits"))
+    assert drop(window, file)
+    assert window.current == "recipe" and window.views["recipe"].heard == [file]
+    assert window.session.workspace.folder == run.workspace
 
 
 # ---- the strip ----------------------------------------------------------------------------------------------------------
@@ -262,7 +341,7 @@ def test_that_a_second_press_on_stop_does_nothing_harder(opened: Open, run: Run,
         stop.menu.close()
 
 
-def test_that_a_second_press_on_pause_by_key_asks_nothing_more(opened: Open, run: Run, started) -> None:
+def test_that_a_second_press_on_pause_by_key_asks_nothing_more(opened: Open, run: Run, asked) -> None:
     with recorded.alive(run):
         window = opened(run.workspace)
         window.strip.pause.setFocus()
@@ -272,7 +351,7 @@ def test_that_a_second_press_on_pause_by_key_asks_nothing_more(opened: Open, run
         assert [command["type"] for command in sent(run)] == ["pause"] and window.current == "live"
         recorded.end(run, "paused")
     settle(window.session)
-    assert window.strip.resume.isVisible() and not window.strip.resume.hasFocus() and started == []
+    assert window.strip.resume.isVisible() and not window.strip.resume.hasFocus() and asked == []
 
 
 def test_that_kill_reaches_the_engine_and_no_file(opened: Open, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +368,7 @@ def test_that_kill_reaches_the_engine_and_no_file(opened: Open, run: Run, monkey
 
 
 def test_that_a_run_that_dies_becomes_lost_and_the_strip_offers_to_resume_it(
-    opened: Open, run: Run, started, qtbot, monkeypatch: pytest.MonkeyPatch
+    opened: Open, run: Run, asked, qtbot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOOK_S", 1.0)
     with recorded.alive(run):
@@ -300,7 +379,7 @@ def test_that_a_run_that_dies_becomes_lost_and_the_strip_offers_to_resume_it(
     assert not window.strip.pause.isVisible() and not window.strip.stop.isVisible()
     assert window.strip.sentence.accessibleName().startswith("digits F0 seed 0: lost since ")
     press(window.strip.resume)
-    assert started == [["resume", run.name, "--runs", str(run.workspace)]]
+    assert asked == [["work", "--runs", str(run.workspace)]] and queued(run.workspace)[0] == run.name
     assert not window.strip.resume.isVisible()
     assert window.strip.sentence.accessibleName() == "digits F0 seed 0: starting, the engine is loading"
 
@@ -375,6 +454,33 @@ def test_that_a_refusal_is_a_line_that_can_be_dismissed(opened: Open, tmp_path: 
     assert not window.notice.isVisible()
 
 
+def test_that_a_refusal_of_the_queue_goes_when_the_queue_does_the_next_thing(opened: Open, run: Run) -> None:
+    window = opened(run.folder.parent)
+    window.session.move(["nobody"], 0)
+    assert window.notice.isVisible()
+    window.session.enqueue([run.name])
+    assert not window.notice.isVisible()
+    window.session.refused.emit("the engine cannot be started")
+    window.session.take_out([run.name])
+    assert window.notice.isVisible(), "of that the queue knows nothing"
+
+
+def test_that_the_name_of_a_run_is_said_as_it_is_written(opened: Open, run: Run) -> None:
+    window = opened(run.folder.parent)
+    window.say(f"{run.name} cannot be asked anything")
+    assert window.notice.words.text().startswith(f"{run.name} ")
+
+
+def test_that_an_unsaved_recipe_outlives_the_window(opened: Open, tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.views["recipe"].unsaved = Snapshot("epochs = 3", name="mine")
+    first.close()
+    second = opened(tmp_path)
+    assert second.views["recipe"].heard == [Snapshot("epochs = 3", name="mine")]
+    second.close()
+    assert unsaved.kept() is None, "it was saved there"
+
+
 def test_that_escape_dismisses_a_refusal(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
     window.say("no")
@@ -383,13 +489,13 @@ def test_that_escape_dismisses_a_refusal(opened: Open, tmp_path: Path) -> None:
     assert not window.notice.isVisible()
 
 
-def test_that_a_run_of_another_machine_is_resumed_on_a_persons_word(opened: Open, run: Run, started) -> None:
+def test_that_a_run_of_another_machine_is_resumed_on_a_persons_word(opened: Open, run: Run, asked) -> None:
     recorded.elsewhere(run, "otherbox")
     window = opened(run.workspace)
     press(window.strip.resume)
-    assert started == [] and "otherbox" in window.notice.words.text()
+    assert asked == [] and "otherbox" in window.notice.words.text()
     press(window.notice.act)
-    assert started == [["resume", run.name, "--runs", str(run.workspace)]] and not window.notice.isVisible()
+    assert asked == [["resume", run.name, "--runs", str(run.workspace)]] and not window.notice.isVisible()
 
 
 # ---- folders ------------------------------------------------------------------------------------------------------------
@@ -529,15 +635,84 @@ def test_that_preferences_that_cannot_be_kept_cost_nothing_else(home: Path) -> N
 # ---- the end ------------------------------------------------------------------------------------------------------------
 
 
-def test_that_closing_the_window_asks_nothing_of_the_engine(opened: Open, run: Run, home: Path) -> None:
-    with recorded.alive(run):
-        window = opened(run.workspace)
-        window.resize(711, 566)  # smaller than the screen there is off screen
-        window.close()
-        assert sent(run) == [] and run.held() and not window.session._timer.isActive()
+def question(window: MainWindow) -> Leaving | None:
+    return window.findChild(Leaving)
+
+
+def test_that_the_window_closes_without_a_question_while_nothing_trains(opened: Open, run: Run) -> None:
+    window = opened(run.workspace)
+    window.resize(711, 566)  # smaller than the screen there is off screen
+    window.close()
+    assert question(window) is None and not window.isVisible() and not window.session._timer.isActive()
     again = opened(run.workspace)
     again.restore_place()
     assert (again.width(), again.height()) == (711, 566)
+
+
+def test_that_what_trains_is_left_running_on_return(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.close()
+        assert window.isVisible() and question(window).isVisible()
+        assert question(window).accessibleDescription() == "digits F0 seed 0 is training."
+        QTest.keyClick(question(window), KEYS.Key_Return)
+        assert not window.isVisible() and not window.session._timer.isActive()
+        assert sent(run) == [] and run.held()
+
+
+def test_that_what_trains_can_be_stopped_and_saved(opened: Open, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "kill", lambda *_: None)  # the worker is this process
+    student = run.workspace / "digits-s0-F1"
+    with recorded.alive(run), worker(run.workspace):
+        window = opened(run.workspace)
+        Queue(window.session.workspace).add([run.name, student.name])
+        settle(window.session)
+        window.close()
+        assert question(window).accessibleDescription() == "digits F0 seed 0 is training. 1 more waits in the queue."
+        press(question(window).stop)
+        assert not window.isVisible()
+        assert [(command["type"], command["when"]) for command in sent(run)] == [("stop", "now")]
+        assert Queue(window.session.workspace).held
+        monkeypatch.undo()
+
+
+def test_that_a_stop_that_cannot_be_asked_keeps_the_window(opened: Open, run: Run) -> None:
+    (run.folder / "commands").write_text("a file where a folder belongs")
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.close()
+        press(question(window).stop)
+        assert window.isVisible() and "cannot be asked anything" in window.notice.words.text()
+
+
+@pytest.mark.parametrize("way", ["cancel", "escape"])
+def test_that_a_person_may_stay(opened: Open, run: Run, way: str) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+        window.close()
+        if way == "cancel":
+            press(question(window).stay)
+        else:
+            QTest.keyClick(question(window), KEYS.Key_Escape)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert window.isVisible() and question(window) is None and sent(run) == []
+        window.close()
+        assert question(window).isVisible(), "nothing is remembered"
+
+
+def test_that_several_runs_are_counted_before_the_window_closes(opened: Open, run: Run) -> None:
+    other = recorded.lineage(run.workspace, "lineage=other")[0]
+    with recorded.alive(run), recorded.alive(other):
+        assert what_goes_on(opened(run.workspace).session) == "2 runs are training."
+
+
+def test_that_a_run_about_to_begin_is_asked_about(opened: Open, run: Run) -> None:
+    with worker(run.workspace):
+        window = opened(run.workspace)
+        Queue(window.session.workspace).add([run.name])
+        settle(window.session)
+        window.close()
+        assert question(window).accessibleDescription() == "digits F0 seed 0 is about to train."
 
 
 def test_that_the_key_closes_the_window(opened: Open, tmp_path: Path) -> None:
@@ -595,7 +770,8 @@ def test_that_pages_are_drawn_off_screen_without_torch(without_torch: dict[str, 
 def test_that_a_page_there_is_not_is_told_with_those_there_are(without_torch: dict[str, str], tmp_path: Path) -> None:
     done = python("-m", "studio", "--render", str(tmp_path / "out"), str(tmp_path), "--view", "lve", env=without_torch)
     assert done.returncode == 2
-    assert "there is no page 'lve'; there are welcome, live, " in done.stderr and "Traceback" not in done.stderr
+    there_are = ", ".join(["welcome", *(view.name for view in main_window.VIEWS)])
+    assert f"there is no page 'lve'; there are {there_are}" in done.stderr and "Traceback" not in done.stderr
 
 
 CLOSING = """

@@ -81,6 +81,9 @@ def test_that_a_waiting_run_says_for_whom(run: Run, tmp_path: Path) -> None:
     teacher = told(recorded.lineage(tmp_path, "training.epochs=40")[0], "running")
     assert phrases.state_words(told(run, "queued"), NOON) == "queued"
     assert phrases.state_words(told(run, "queued"), NOON, teacher) == "queued, waits for F0"
+    places = {1: "next in the queue", 3: "third in the queue", 10: "tenth in the queue", 11: "number 11 in the queue"}
+    assert {place: phrases.state_words(told(run, "queued", place=place), NOON) for place in places} == places
+    assert phrases.state_words(told(run, "queued", place=2), NOON, teacher) == "queued, waits for F0"
     assert phrases.next_step(told(run, "queued")) == ""
 
 
@@ -91,6 +94,7 @@ def test_that_a_waiting_run_says_for_whom(run: Run, tmp_path: Path) -> None:
         ("stopped", "finished", "blocked: F0 was stopped", "Resume from the start: digits F0 seed 0"),
         ("paused", "paused", "blocked: F0 is paused", "Resume from the start: digits F0 seed 0"),
         ("", "lost", "blocked: F0 is lost", "Resume from the start: digits F0 seed 0"),
+        ("", "blocked", "blocked: F0 is blocked", "digits F0 seed 0"),
     ],
 )
 def test_that_a_blocked_run_says_why_and_what_helps(

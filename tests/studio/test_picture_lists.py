@@ -16,6 +16,7 @@ from studio import lineage_pictures, theme
 from studio.lineage_pictures import ImageTable, Listed, Pictures
 from studio.lineage_recipes import FieldRow
 from studio.widgets.image_rows import WRONG, ImageModel, ImageRows
+from studio.widgets.lineage_mistakes import LineageMistakes
 from studio.widgets.mistake_list import PictureList, PictureModel, mistake_row, suspect_row
 from studio.widgets.recipe_difference import DifferenceModel, RecipeDifference
 from studio.widgets.table_twin import RowsModel
@@ -62,6 +63,27 @@ def test_that_a_suspect_says_how_many_networks_contradict_it() -> None:
     row = suspect_row(Suspect(811, 5, 1, 7, 12, 12, 0.99), [])
     assert (row.title, row.lines) == ("label 1, all say 7", ("12 of 12 networks, mean 0.99", "train 0811"))
     assert suspect_row(Suspect(811, 5, 1, 7, 9, 12, 0.99), []).title == "label 1, most say 7"
+
+
+def test_that_a_persons_own_pictures_are_called_by_their_files() -> None:
+    files = [f"/home/me/pets/cat/{n:04d}.jpg" for n in range(900)]
+    assert mistake_row(listed(300), 214, [], files).lines == ("cat/0214.jpg, seed 1",)
+    assert suspect_row(Suspect(811, 5, 1, 7, 12, 12, 0.99), [], files).lines[1] == "cat/0005.jpg"
+    model = ImageModel()
+    model.show_table(images(3), toy_lineage.NAMES)
+    model.show_files(["pets/dog/b.jpg", "pets/cat/c.jpg", "pets/cat/a.jpg"])
+    assert [model.index(row, 0).data() for row in range(3)] == ["dog/b.jpg", "cat/c.jpg", "cat/a.jpg"]
+    assert model.index(2, 0).data(Qt.ItemDataRole.ToolTipRole) == "pets/cat/a.jpg"
+    model.sort(0)
+    assert [model.index(row, 0).data() for row in range(3)] == ["cat/a.jpg", "cat/c.jpg", "dog/b.jpg"]
+
+
+def test_that_names_of_files_reach_lists_that_stand_already(dressed, on_screen) -> None:
+    page = on_screen(LineageMistakes())
+    page.show_suspects([Suspect(1, 1, 0, 1, 3, 3, 0.9)], ["cat", "dog"])
+    assert "train 0001" in page.suspects.list.row_words(0)
+    page.show_pictures(Pictures(np.zeros((2, 1, 8, 8), np.uint8), ("cat/one.jpg", "cat/two.jpg")))
+    assert "cat/two.jpg" in page.suspects.list.row_words(0)
 
 
 def test_that_the_list_passes_the_model_tester(qtmodeltester) -> None:

@@ -1,6 +1,5 @@
 """The bridge between window and engine: what it finds, what it says, what it asks. The folders are the only witnesses."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,46 +9,24 @@ from pathlib import Path
 
 import pytest
 import recorded
-from PySide6.QtCore import QCoreApplication
+from by_hand import queued, sent, settle, worker
 from pytestqt.qtbot import QtBot
 
-from engine import events, processes
+from engine import events, processes, recipe
 from engine.commands import SaveNow
-from engine.run import Refused, Run
+from engine.queue import Queue
+from engine.run import Refused, Run, Workspace
 from studio import session as module
+from studio import trash
 from studio.session import Followed, Session
 
 Open = Callable[[Path], Session]
-
-
-@pytest.fixture
-def follow(qapp: QCoreApplication, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens a session that looks at every tick and has read all there is."""
-    monkeypatch.setattr(module, "LOOK_S", 0.0)
-
-    def opened(folder: Path) -> Session:
-        session = Session(folder)
-        settle(session)
-        return session
-
-    return opened
-
-
-def settle(session: Session) -> None:
-    session.tick()
-    while session.loading:
-        session.tick()
-    session.tick()  # a run's word may rest on another's that was read after it
 
 
 def one(session: Session, run: Run) -> Followed:
     found = session.followed(run.name)
     assert found is not None
     return found
-
-
-def sent(run: Run) -> list[dict[str, object]]:
-    return [json.loads(path.read_text()) for path in sorted((run.folder / "commands").glob("*.json"))]
 
 
 # ---- what it finds ------------------------------------------------------------------------------------------------------
@@ -144,6 +121,35 @@ def test_that_a_last_word_written_between_reading_and_looking_is_not_missed(foll
     assert one(session, run).word == "finished"
 
 
+def test_that_the_views_hear_of_a_lost_runs_last_events(follow: Open, tmp_path: Path) -> None:
+    """They are read together with the look at its lock, not with the others'."""
+    run = recorded.lineage(tmp_path)[0]
+    recorded.begin(run)
+    recorded.prepare(run)
+    recorded.steps(run, 1, 3)
+    session = follow(tmp_path)
+    assert one(session, run).word == "lost"
+    recorded.steps(run, 4, 7)
+    heard: list[object] = []
+    session.state_changed.connect(lambda: heard.append(session.chosen.state.step))
+    session.runs_changed.connect(lambda: heard.append("runs"))
+    settle(session)
+    assert heard == [7, "runs"] and one(session, run).word == "lost"
+
+
+def test_that_the_views_hear_of_a_run_whose_reading_ends_on_the_budget(
+    follow: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded.lineage(tmp_path, "generations=1")[0]
+    recorded.complete(run)
+    monkeypatch.setattr(module, "BUDGET_S", -1.0)  # spent after each slice
+    session = Session(tmp_path)
+    heard: list[bool] = []
+    session.state_changed.connect(lambda: heard.append(session.chosen.loaded))
+    settle(session)
+    assert session.chosen is one(session, run) and heard[-1]
+
+
 def test_that_a_silent_engine_is_unresponsive_and_stays_news(
     follow: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +180,17 @@ def test_that_a_child_waits_while_its_teacher_may_still_complete(follow: Open, t
     recorded.end(teacher)
     settle(session)
     assert one(session, child).word == "queued"
+
+
+def test_that_a_child_waits_again_once_its_teacher_stands_in_the_queue_again(follow: Open, tmp_path: Path) -> None:
+    teacher, child = recorded.lineage(tmp_path)[:2]
+    recorded.begin(teacher)
+    session = follow(tmp_path)
+    assert (one(session, teacher).word, one(session, child).word) == ("lost", "blocked")
+    Queue(session.workspace).add([teacher.name])
+    settle(session)
+    settle(session)
+    assert (one(session, teacher).word, one(session, child).word) == ("lost", "queued")
 
 
 def test_that_a_child_without_its_teacher_is_blocked(follow: Open, tmp_path: Path) -> None:
@@ -331,90 +348,114 @@ def test_that_an_engine_of_another_user_is_not_killed_and_that_is_said(
 # ---- starting -----------------------------------------------------------------------------------------------------------
 
 
-class Process:
-    """A started process, as far as the session looks at it."""
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-
-    def poll(self) -> int | None:
-        return self.code
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[str]], Process]:
-    """The argument lists of processes that would have been started, and the process that all of them are."""
-    asked: list[list[str]] = []
-    process = Process()
-
-    def start(command: list[str], log: Path, detached: bool) -> Process:
-        assert detached, "an engine outlives the window"
-        asked.append(command)
-        return process
-
-    monkeypatch.setattr(processes, "start", start)
-    return asked, process
-
-
-def test_that_resuming_starts_a_process_for_the_run_and_expects_its_engine(follow: Open, tmp_path: Path, started) -> None:
-    asked, _ = started
-    run = recorded.lineage(tmp_path)[0]
-    recorded.begin(run)
-    session = follow(tmp_path)
-    session.resume(run.name)
-    assert asked == [[sys.executable, "-P", "-m", "engine", "resume", run.name, "--runs", str(tmp_path)]]
-    assert one(session, run).expected
-    with recorded.alive(run, attempt=2):
-        settle(session)
-        assert not one(session, run).expected and one(session, run).word == "starting"
-
-
-def test_that_the_next_run_of_the_lineage_is_expected_between_two_engines(follow: Open, tmp_path: Path, started) -> None:
-    _, process = started
-    f0, f1 = recorded.lineage(tmp_path)[:2]
+def test_that_resuming_puts_the_run_in_front_and_expects_its_engine(follow: Open, tmp_path: Path, asked) -> None:
+    f0, f1, f2, f3 = recorded.lineage(tmp_path)
+    other = recorded.lineage(tmp_path, "lineage=other", "generations=1")[0]
     recorded.begin(f0)
     session = follow(tmp_path)
+    Queue(session.workspace).add([other.name, f3.name])
+    settle(session)
     session.resume(f0.name)
-    recorded.begin(f0, attempt=2)
-    recorded.end(f0)
-    settle(session)
-    assert one(session, f1).expected and not one(session, f0).expected
-    process.code = 0
-    settle(session)
-    assert not any(run.expected for run in session.runs)
+    assert asked == [["work", "--runs", str(tmp_path)]]
+    assert session.queue == queued(tmp_path) == [f0.name, f1.name, f2.name, other.name, f3.name]
+    assert [run.name for run in session.runs if run.expected] == [f0.name]
+    with recorded.alive(f0, attempt=2):
+        settle(session)
+        assert not one(session, f0).expected and one(session, f0).word == "starting"
 
 
-def test_that_a_run_of_another_machine_is_resumed_only_with_consent(
-    follow: Open, tmp_path: Path, started, qtbot: QtBot
-) -> None:
-    asked, _ = started
+def test_that_changes_are_asked_of_the_attempt_to_come(follow: Open, tmp_path: Path, asked) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    recorded.begin(run)
+    follow(tmp_path).resume(run.name, changes=[("optimizer.lr", 0.05), ("optimizer.clip", 1.0)])
+    changes = [(command["type"], command["attempt"], command["field"], command["value"]) for command in sent(run)]
+    assert changes == [("change", 2, "optimizer.lr", 0.05), ("change", 2, "optimizer.clip", 1.0)]
+    assert len(asked) == 1
+
+
+def test_that_nothing_is_resumed_without_a_change_that_was_wanted(follow: Open, tmp_path: Path, asked, qtbot: QtBot) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    recorded.begin(run)
+    (run.folder / "commands").write_text("a file where a folder belongs")
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.refused):
+        session.resume(run.name, changes=[("optimizer.lr", 0.05)])
+    assert asked == [] and session.queue == []
+
+
+def test_that_a_run_of_another_machine_is_resumed_only_with_consent(follow: Open, tmp_path: Path, asked, qtbot: QtBot) -> None:
+    """And not by the worker, which leaves such a run alone."""
     run = recorded.lineage(tmp_path)[0]
     recorded.begin(run)
     recorded.elsewhere(run, "otherbox")
     session = follow(tmp_path)
     with qtbot.waitSignal(session.consent_wanted) as wanted:
         session.resume(run.name)
-    assert wanted.args[0] == run.name and "otherbox" in wanted.args[1] and asked == []
-    session.resume(run.name, consent=True)
-    assert len(asked) == 1
+    key, why, button = wanted.args
+    assert "otherbox" in why and button == "Resume here" and asked == []
+    session.consent("something else")
+    assert asked == []
+    session.consent(key)
+    assert asked == [["resume", run.name, "--runs", str(tmp_path)]]
+    assert one(session, run).expected
+    session.consent(key)
+    assert len(asked) == 1, "a consent serves once"
 
 
-def test_that_the_sample_starts_in_a_workspace_that_is_not_there_yet(follow: Open, tmp_path: Path, started) -> None:
-    asked, _ = started
+def test_that_after_a_resumed_run_of_another_machine_the_next_of_its_lineage_is_expected(
+    follow: Open, tmp_path: Path, asked, process
+) -> None:
+    f0, f1 = recorded.lineage(tmp_path)[:2]
+    recorded.begin(f0)
+    recorded.elsewhere(f0)
+    session = follow(tmp_path)
+    session.resume(f0.name, consent=True)
+    recorded.begin(f0, attempt=2)
+    recorded.end(f0)
+    settle(session)
+    assert one(session, f1).expected and not one(session, f0).expected
+    process.returncode = 0
+    settle(session)
+    assert not any(run.expected for run in session.runs)
+
+
+def test_that_the_sample_starts_in_a_workspace_that_is_not_there_yet(follow: Open, tmp_path: Path, asked) -> None:
     session = follow(tmp_path / "new")
     assert session.start_sample()
-    assert asked[0][4:] == ["train", "born-again-digits", "--resume", "--runs", str(tmp_path / "new")]
-    assert len(session.runs) == 12
+    assert asked == [["work", "--runs", str(tmp_path / "new")]]
+    assert session.queue == [run.name for run in session.runs] and len(session.queue) == 12
     assert session.chosen is session.runs[0] and session.chosen.expected
 
 
-def test_that_a_sample_under_another_recipe_is_refused_in_words(follow: Open, tmp_path: Path, started, qtbot: QtBot) -> None:
-    asked, _ = started
+def test_that_a_sample_under_another_recipe_is_refused_in_words(follow: Open, tmp_path: Path, asked, qtbot: QtBot) -> None:
     recorded.lineage(tmp_path)  # the sample's name, fewer epochs
     session = follow(tmp_path)
     with qtbot.waitSignal(session.refused) as refusal:
         assert not session.start_sample()
     assert "another recipe" in refusal.args[0] and asked == []
+
+
+def test_that_a_sample_whose_recipe_is_damaged_is_refused_in_words(follow: Open, tmp_path: Path, asked, qtbot: QtBot) -> None:
+    run = Workspace(tmp_path).create(recipe.read(module.SAMPLE))[0]
+    (run.folder / "recipe.toml").write_text("[")
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.refused) as refusal:
+        assert not session.start_sample()
+    assert "is not TOML" in refusal.args[0] and asked == []
+
+
+def test_that_starting_never_waits_for_another_machine_but_asks(
+    follow: Open, tmp_path: Path, asked, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    run = Workspace(tmp_path).create(recipe.read(module.SAMPLE))[0]
+    recorded.begin(run)
+    recorded.elsewhere(run, "otherbox")
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.consent_wanted) as wanted:
+        assert session.start_sample()
+    assert slept == [] and "otherbox" in wanted.args[1]
 
 
 @pytest.mark.parametrize(
@@ -425,33 +466,48 @@ def test_that_a_sample_under_another_recipe_is_refused_in_words(follow: Open, tm
         (-9, "", "The engine ended before its work began: it ended with code -9. "),
     ],
 )
-def test_that_an_engine_that_cannot_begin_is_heard(
-    follow: Open, tmp_path: Path, started, qtbot: QtBot, code: int, said: str, sentence: str
+@pytest.mark.parametrize(("host", "log"), [("", "worker.log"), ("otherbox", "studio.log")])
+def test_that_a_process_that_cannot_begin_is_heard(
+    follow: Open, tmp_path: Path, asked, process, qtbot: QtBot, code: int, said: str, sentence: str, host: str, log: str
 ) -> None:
-    _, process = started
     run = recorded.lineage(tmp_path)[0]
     recorded.begin(run)
-    log = tmp_path / "studio.log"
-    log.write_text("what an earlier process said\n")
+    if host:
+        recorded.elsewhere(run, host)
+    (tmp_path / log).write_text("what an earlier process said\n")
     session = follow(tmp_path)
-    session.resume(run.name)
-    with log.open("a") as file:
+    session.resume(run.name, consent=True)
+    with (tmp_path / log).open("a") as file:
         file.write(said)
-    process.code = code
+    process.returncode = code
     with qtbot.waitSignal(session.refused) as refusal:
         session.tick()
     assert refusal.args[0].startswith(sentence)
+    assert code == 2 or refusal.args[0].endswith(f"See {tmp_path / log}.")
 
 
-@pytest.mark.parametrize("code", [0, 1, 130])
-def test_that_an_engine_that_began_tells_its_end_in_its_folder_only(follow: Open, tmp_path: Path, started, code: int) -> None:
-    _, process = started
+def test_that_a_worker_that_was_asked_to_end_is_no_news(follow: Open, tmp_path: Path, asked, process) -> None:
     run = recorded.lineage(tmp_path)[0]
     session = follow(tmp_path)
     session.resume(run.name)
-    recorded.begin(run)
-    recorded.end(run, "failed", "out of memory")
-    process.code = code
+    heard: list[str] = []
+    session.refused.connect(heard.append)
+    process.returncode = -signal.SIGTERM
+    settle(session)
+    assert heard == [] and not session.working
+
+
+@pytest.mark.parametrize("code", [0, 1, 130])
+def test_that_a_worker_that_began_tells_its_end_in_the_folders_only(
+    follow: Open, tmp_path: Path, asked, process, code: int
+) -> None:
+    """Also if it began with a run that came to the queue after it was started."""
+    first, later = recorded.lineage(tmp_path)[0], recorded.lineage(tmp_path, "lineage=later")[0]
+    session = follow(tmp_path)
+    session.resume(first.name)
+    recorded.begin(later)
+    recorded.end(later, "failed", "out of memory")
+    process.returncode = code
     heard: list[str] = []
     session.refused.connect(heard.append)
     settle(session)
@@ -471,6 +527,308 @@ def test_that_a_process_that_cannot_be_started_is_refused_in_words(
     with qtbot.waitSignal(session.refused) as refusal:
         session.resume(run.name)
     assert refusal.args == ["The engine cannot be started: Cannot allocate memory."]
+
+
+# ---- the queue ----------------------------------------------------------------------------------------------------------
+
+
+def test_that_a_recipe_is_queued_behind_the_others_and_starts_nothing(follow: Open, tmp_path: Path, asked) -> None:
+    session = follow(tmp_path)
+    assert session.add_to_queue(recipe.read(module.SAMPLE, ("lineage=one", "seeds=[0]", "generations=1")))
+    assert session.add_to_queue(recipe.read(module.SAMPLE, ("lineage=two", "seeds=[0]", "generations=1")))
+    assert session.queue == queued(tmp_path) == ["one-s0-F0", "one-s0-F1", "two-s0-F0", "two-s0-F1"]
+    assert [run.name for run in session.runs] == sorted(session.queue)
+    assert asked == [] and not session.working and not any(run.expected for run in session.runs)
+
+
+def test_that_a_recipe_started_now_comes_first_and_is_chosen(follow: Open, tmp_path: Path, asked) -> None:
+    session = follow(tmp_path)
+    session.add_to_queue(recipe.read(module.SAMPLE, ("lineage=one", "seeds=[0]", "generations=1")))
+    assert session.start_now(recipe.read(module.SAMPLE, ("lineage=two", "seeds=[0]", "generations=1")))
+    assert session.queue == ["two-s0-F0", "two-s0-F1", "one-s0-F0", "one-s0-F1"]
+    assert asked == [["work", "--runs", str(tmp_path)]] and session.chosen.name == "two-s0-F0" and session.chosen.expected
+
+
+def test_that_what_is_complete_is_not_trained_again(follow: Open, tmp_path: Path, asked) -> None:
+    file = recipe.read(module.SAMPLE, (*recorded.SMALL, "generations=1"))
+    f0, f1 = Workspace(tmp_path).create(file)
+    recorded.complete(f0)
+    session = follow(tmp_path)
+    assert session.start_now(file)
+    assert session.queue == [f1.name] and session.chosen.name == f1.name
+    recorded.complete(f1)
+    Queue(session.workspace).remove([f1.name])
+    asked.clear()
+    settle(session)
+    assert session.start_now(file)
+    assert asked == [] and session.queue == [] and session.chosen.name == f0.name
+
+
+def test_that_a_second_worker_is_not_started(follow: Open, tmp_path: Path, asked) -> None:
+    session = follow(tmp_path)
+    session.add_to_queue(recipe.read(module.SAMPLE, recorded.SMALL))
+    with worker(tmp_path):
+        session.start_queue()
+        assert session.working and asked == []
+    settle(session)
+    assert not session.working
+    session.start_queue()
+    assert session.working and len(asked) == 1, "it counts from its first moment on, before it has said its name"
+
+
+def test_that_the_queue_is_held_and_goes_on(follow: Open, tmp_path: Path, asked) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    session = follow(tmp_path)
+    Queue(session.workspace).add([run.name])
+    with worker(tmp_path):
+        settle(session)
+        assert one(session, run).expected
+        session.hold_queue()
+        assert session.held and Queue(session.workspace).held and not one(session, run).expected
+        session.start_queue()
+        assert not session.held and not Queue(session.workspace).held and one(session, run).expected
+
+
+def test_that_the_order_is_changed_and_its_refusals_are_heard(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    f0, f1, _f2, _f3 = recorded.lineage(tmp_path)
+    other = recorded.lineage(tmp_path, "lineage=other")[0]
+    session = follow(tmp_path)
+    Queue(session.workspace).add([f0.name, f1.name, other.name])
+    settle(session)
+    session.move([other.name], 0)
+    assert session.queue == queued(tmp_path) == [other.name, f0.name, f1.name]
+    with qtbot.waitSignal(session.refused) as refusal:
+        session.move([f1.name], 0)
+    assert f0.name in refusal.args[0] and session.queue == [other.name, f0.name, f1.name]
+    session.take_out([f0.name, f1.name])
+    assert session.queue == queued(tmp_path) == [other.name]
+    assert one(session, f1).word == "queued", "the run itself stays as it is"
+
+
+def test_that_others_changes_of_the_queue_are_news(follow: Open, tmp_path: Path) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    session = follow(tmp_path)
+    heard: list[tuple[list[str], bool, bool]] = []
+    session.runs_changed.connect(lambda: heard.append((session.queue, session.working, session.held)))
+    Queue(session.workspace).add([run.name])
+    session.tick()
+    with worker(tmp_path):
+        session.tick()
+        Queue(session.workspace).hold()
+        session.tick()
+        session.tick()
+    assert heard == [([run.name], False, False), ([run.name], True, False), ([run.name], True, True)]
+
+
+def test_that_waiting_runs_know_their_place(follow: Open, tmp_path: Path) -> None:
+    runs = recorded.lineage(tmp_path)
+    Queue(Workspace(tmp_path)).add([run.name for run in runs[:3]])
+    with recorded.alive(runs[0]):
+        session = follow(tmp_path)
+        assert [run.place for run in session.runs] == [0, 1, 2, 0]
+
+
+def test_that_a_damaged_order_is_told_once(follow: Open, tmp_path: Path) -> None:
+    recorded.lineage(tmp_path)
+    session = follow(tmp_path)
+    heard: list[str] = []
+    session.refused.connect(heard.append)
+    (tmp_path / "queue.json").write_text("[")
+    settle(session)
+    assert len(heard) == 1 and str(tmp_path / "queue.json") in heard[0] and session.queue == []
+    (tmp_path / "queue.json").unlink()
+    settle(session)
+    (tmp_path / "queue.json").write_text("[")
+    settle(session)
+    assert len(heard) == 2
+
+
+def test_that_the_worker_turns_to_what_can_begin(follow: Open, tmp_path: Path) -> None:
+    f0, f1 = recorded.lineage(tmp_path)[:2]
+    elsewhere, free = (recorded.lineage(tmp_path, f"lineage={name}")[0] for name in ("elsewhere", "free"))
+    recorded.begin(elsewhere)
+    recorded.elsewhere(elsewhere)
+    recorded.begin(f0)
+    recorded.end(f0, "failed", "out of memory")
+    Queue(Workspace(tmp_path)).add([f1.name, elsewhere.name, free.name])
+    with worker(tmp_path):
+        session = follow(tmp_path)
+        assert [run.name for run in session.runs if run.expected] == [free.name]
+        with recorded.alive(free):
+            settle(session)
+            assert not any(run.expected for run in session.runs)
+
+
+def test_that_a_run_that_stopped_is_not_expected_again_before_it_is_taken_out(follow: Open, tmp_path: Path, asked) -> None:
+    run, other = recorded.lineage(tmp_path)[0], recorded.lineage(tmp_path, "lineage=other")[0]
+    Queue(Workspace(tmp_path)).add([run.name, other.name])
+    with worker(tmp_path):
+        with recorded.alive(run):
+            recorded.begin(run)
+            session = follow(tmp_path)
+            recorded.end(run, "stopped", "by hand")
+        settle(session)
+        assert [one.name for one in session.runs if one.expected] == [other.name]
+        session.resume(run.name)
+        assert [one.name for one in session.runs if one.expected] == [run.name], "a person wants it again"
+
+
+def test_that_a_run_that_kept_its_place_is_expected_of_the_next_worker(follow: Open, tmp_path: Path, asked) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    Queue(Workspace(tmp_path)).add([run.name])
+    with worker(tmp_path), recorded.alive(run):
+        recorded.begin(run)
+        session = follow(tmp_path)
+        recorded.end(run, "stopped", "by hand")
+    settle(session)
+    assert not one(session, run).expected
+    session.start_queue()
+    assert one(session, run).expected
+
+
+def test_that_another_workspace_has_another_queue(follow: Open, tmp_path: Path) -> None:
+    runs = recorded.lineage(tmp_path / "one")
+    Queue(Workspace(tmp_path / "one")).add([runs[0].name])
+    recorded.lineage(tmp_path / "two")
+    with worker(tmp_path / "one"):
+        session = follow(tmp_path / "one")
+        assert session.queue and session.working
+        session.open_workspace(tmp_path / "two")
+        assert session.queue == [] and not session.working
+
+
+# ---- all of them --------------------------------------------------------------------------------------------------------
+
+
+def test_that_everything_is_asked_to_save_and_end(follow: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    f0, f1 = recorded.lineage(tmp_path)[:2]
+    other = recorded.lineage(tmp_path, "lineage=other")[0]
+    dismissed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: dismissed.append((pid, number)))
+    Queue(Workspace(tmp_path)).add([f0.name, f1.name])
+    with recorded.alive(f0), recorded.alive(other), worker(tmp_path):
+        recorded.begin(f0)
+        recorded.begin(other)
+        session = follow(tmp_path)
+        assert session.busy
+        session.stop_all()
+        assert [(run, [command["when"] for command in sent(run)]) for run in (f0, f1, other)] == [
+            (f0, ["now"]), (f1, []), (other, ["now"]),
+        ]  # fmt: skip
+        assert Queue(session.workspace).held
+        assert dismissed == ([] if processes.WINDOWS else [(os.getpid(), signal.SIGTERM)])
+        monkeypatch.undo()
+
+
+def test_that_without_a_worker_nothing_is_held(follow: Open, tmp_path: Path) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    with recorded.alive(run):
+        session = follow(tmp_path)
+        session.stop_all()
+    assert [command["type"] for command in sent(run)] == ["stop"] and not Queue(session.workspace).held
+
+
+def test_that_a_window_is_busy_while_something_trains_or_is_about_to(follow: Open, tmp_path: Path) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    session = follow(tmp_path)
+    assert not session.busy
+    Queue(session.workspace).add([run.name])
+    settle(session)
+    assert not session.busy, "nobody works through the queue"
+    with worker(tmp_path):
+        settle(session)
+        assert session.busy
+        session.hold_queue()
+        assert not session.busy
+
+
+# ---- the trash ----------------------------------------------------------------------------------------------------------
+
+
+def test_that_a_run_goes_to_the_trash_whole(follow: Open, tmp_path: Path) -> None:
+    run = recorded.lineage(tmp_path)[3]
+    recorded.complete(run)
+    before = sorted(path.name for path in run.folder.iterdir())
+    session = follow(tmp_path)
+    Queue(session.workspace).add([run.name])
+    assert session.trash([run.name])
+    [kept] = (tmp_path / "trash").iterdir()
+    assert kept.name.startswith(f"{run.name}-20") and sorted(path.name for path in kept.iterdir()) == before
+    assert session.followed(run.name) is None and session.queue == queued(tmp_path) == []
+
+
+def test_that_those_who_learn_from_it_are_named_first(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    _f0, f1, f2, f3 = recorded.lineage(tmp_path)
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.consent_wanted) as wanted:
+        assert not session.trash([f1.name, f3.name])
+    key, why, button = wanted.args
+    assert f"{f2.name} learns from {f1.name} " in why and f3.name not in why and button == "Move to trash"
+    assert f1.folder.is_dir()
+    session.consent(key)
+    assert not f1.folder.exists() and not f3.folder.exists() and f2.folder.is_dir()
+    assert one(session, f2).word == "blocked"
+
+
+def test_that_a_whole_lineage_goes_without_a_question(follow: Open, tmp_path: Path) -> None:
+    runs = recorded.lineage(tmp_path)
+    session = follow(tmp_path)
+    assert session.trash([run.name for run in runs])
+    assert session.runs == [] and len(list((tmp_path / "trash").iterdir())) == 4
+
+
+def test_that_a_run_at_work_is_not_put_away(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    idle, busy = recorded.lineage(tmp_path)[2:]
+    session = follow(tmp_path)
+    with recorded.alive(busy), qtbot.waitSignal(session.refused) as refusal:  # since the last look
+        assert not session.trash([busy.name, idle.name])
+    assert refusal.args == [f"{busy.name} is at work; stop it first."]
+    assert busy.folder.is_dir() and idle.folder.is_dir()
+
+
+def test_that_a_run_about_to_start_is_not_put_away(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    Queue(Workspace(tmp_path)).add([run.name])
+    with worker(tmp_path):
+        session = follow(tmp_path)
+        with qtbot.waitSignal(session.refused) as refusal:
+            assert not session.trash([run.name])
+    assert "about to start" in refusal.args[0] and run.folder.is_dir()
+
+
+def test_that_a_trash_that_cannot_be_written_is_refused_in_words(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    run = recorded.lineage(tmp_path)[3]
+    (tmp_path / "trash").write_text("a file where a folder belongs")
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.refused):
+        assert not session.trash([run.name])
+    assert run.folder.is_dir()
+
+
+def test_that_many_learners_are_counted() -> None:
+    names = [f"digits-s{seed}-F1" for seed in range(6)]
+    said = trash.warning(["digits-s0-F0"], names)
+    assert said.startswith("digits-s0-F1, digits-s1-F1, digits-s2-F1, digits-s3-F1 and 2 more learn from digits-s0-F0 ")
+
+
+# ---- recipes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sets", [("seeds=[0, 2]", "generations=2"), ("generations=0", "method.name=supervised", "seeds=[1]")])
+def test_that_the_recipe_of_a_lineage_can_be_had_from_its_runs(follow: Open, tmp_path: Path, sets: tuple[str, ...]) -> None:
+    file = recipe.read(module.SAMPLE, sets)
+    runs = Workspace(tmp_path).create(file)
+    again = recipe.read_text(follow(tmp_path).recipe_text(runs[0].name))
+    assert again.recipe == file.recipe
+    assert [one for one, _ in again.runs()] == [run.recipe() for run in runs]
+
+
+def test_that_a_recipe_that_cannot_be_read_is_refused_in_words(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    run = recorded.lineage(tmp_path)[0]
+    session = follow(tmp_path)
+    (run.workspace / "digits-s0-F3" / "recipe.toml").write_text("[")
+    with qtbot.waitSignal(session.refused):
+        assert session.recipe_text(run.name) == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recorded
+from by_hand import press, queued, settle
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QApplication, QBoxLayout, QPushButton
+from PySide6.QtWidgets import QApplication, QBoxLayout
 
-from engine import events, processes, recipe
+from engine import events, recipe
 from engine.run import Workspace
-from studio import session as module
 from studio.session import Session
 from studio.views import welcome
 from studio.views.welcome import WelcomeView, sample_digits, sample_state
@@ -24,38 +24,15 @@ LEFT = Qt.MouseButton.LeftButton
 Open = Callable[[Path], WelcomeView]
 
 
-def settle(session: Session) -> None:
-    session.tick()
-    while session.loading:
-        session.tick()
-    session.tick()
-
-
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The argument lists of processes that would have been started."""
-    lists: list[list[str]] = []
-
-    class Process:
-        def poll(self) -> None:
-            return None
-
-    monkeypatch.setattr(processes, "start", lambda command, *_, **__: lists.append(command[4:]) or Process())
-    return lists
-
-
-@pytest.fixture
-def show(dressed, on_screen, monkeypatch: pytest.MonkeyPatch) -> Open:
-    monkeypatch.setattr(module, "LOOK_S", 0.0)
-
+def show(dressed, on_screen, follow: Callable[[Path], Session]) -> Open:
     def shown(folder: Path) -> WelcomeView:
-        session = Session(folder)
+        session = follow(folder)
         view = WelcomeView(session)
         view.went = []
         view.go.connect(view.went.append)
         view.resize(1200, 680)
         on_screen(view)
-        settle(session)
         view.session = session
         return view
 
@@ -64,11 +41,6 @@ def show(dressed, on_screen, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 def sample(folder: Path) -> list:
     return Workspace(folder).create(recipe.read("born-again-digits"))
-
-
-def press(button: QPushButton) -> None:
-    assert button.isVisible() and button.isEnabled()
-    QTest.mouseClick(button, LEFT)
 
 
 # ---- begin --------------------------------------------------------------------------------------------------------------
@@ -80,7 +52,8 @@ def test_that_an_empty_workspace_invites_to_the_sample(show: Open, tmp_path: Pat
     assert view.sample.button.text() == "Start the sample"
     assert view.sample.button.property("primary") == "true"
     press(view.sample.button)
-    assert asked == [["train", "born-again-digits", "--resume", "--runs", str(tmp_path / "new")]]
+    assert asked == [["work", "--runs", str(tmp_path / "new")]]
+    assert queued(tmp_path / "new") == [one.name for one in view.session.runs]
     assert view.went == ["live"]
 
 
@@ -202,7 +175,7 @@ def test_that_a_lost_run_can_be_looked_at_and_resumed(show: Open, tmp_path: Path
     assert view.went == ["live"]
     row.resume.setFocus()
     QTest.keyClick(row.resume, Qt.Key.Key_Space)
-    assert asked == [["resume", run.name, "--runs", str(tmp_path)]]
+    assert asked == [["work", "--runs", str(tmp_path)]] and queued(tmp_path)[0] == run.name
     assert row.look.hasFocus(), "a second press of the key starts nothing else"
     settle(view.session)
     assert row.story.text() == "starting, the engine is loading" and not row.resume.isVisible()

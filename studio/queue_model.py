@@ -1,0 +1,272 @@
+"""The rows of the queue's table: lineages folded into generations, generations into seeds, in the order of their turn.
+
+Pure: rows from what a Session follows and what a person wants to see, and where in the order a block goes that is moved.
+What the cells say is queue_words.py's; drawing them is widgets/run_table.py's.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, takewhile
+from typing import Literal
+
+from engine import words
+from studio import phrases, queue_words
+from studio.queue_words import TOGETHER, Following, needs_decision, standing
+from studio.session import Followed
+
+Segment = Literal["All", "Waiting", "At work", "To decide"]
+SEGMENTS: tuple[Segment, ...] = ("All", "Waiting", "At work", "To decide")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row shows. A group row has a title, a hint and a summary; the others fill the columns."""
+
+    key: str
+    kind: Literal["group", "generation", "run"]
+    depth: int
+    names: tuple[str, ...]
+    movable: tuple[str, ...]  # of these, the ones whose order in the queue can be changed
+    title: str
+    hint: str = ""  # muted, beside the title
+    summary: str = ""  # at the right end of a group row
+    generation: int | None = None  # the square's colour
+    method: str = ""
+    seeds: str = ""
+    mark: tuple[str, str] = ("", "")  # state and reason
+    state: str = ""
+    share: float | None = None
+    best: str = ""
+    ends: str = ""
+    is_open: bool | None = None  # None: there is nothing to fold
+    tip: str = ""
+
+    @property
+    def said(self) -> str:
+        """The row for those who hear it."""
+        bar = words.percent(self.share, 0) if self.share is not None else ""
+        seeds = f"seed {self.seeds}" if self.seeds else ""
+        folded = {True: "unfolded", False: "folded", None: ""}[self.is_open]
+        parts = (self.title, self.hint, self.method, seeds, self.state, bar, self.best, self.ends, self.summary, folded)
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants to see. Lineages are open unless folded, generations folded unless asked to be open."""
+
+    text: str = ""
+    segment: Segment = "All"
+    folded: frozenset[str] = frozenset()  # keys of group rows
+    unfolded: frozenset[str] = frozenset()  # keys of generation rows
+
+    def turned(self, row: Row) -> "Wanted":
+        """The same with a row folded that was open, or the other way round."""
+        if row.kind == "group":
+            return Wanted(self.text, self.segment, self.folded ^ {row.key}, self.unfolded)
+        return Wanted(self.text, self.segment, self.folded, self.unfolded ^ {row.key})
+
+
+# ---- what is in sight ----------------------------------------------------------------------------------------------------
+
+
+def belongs(one: Followed, segment: Segment, following: Following) -> bool:
+    """Whether a run is shown under a segment. A silent run is at work and to be decided about."""
+    match segment:
+        case "Waiting":
+            return bool(one.place) and not one.expected
+        case "At work":
+            return one.at_work or one.expected
+        case "To decide":
+            return needs_decision(one, following.teacher_of(one))
+    return True
+
+
+def counts(following: Following) -> dict[Segment, int]:
+    return {segment: sum(belongs(one, segment, following) for one in following.runs) for segment in SEGMENTS}
+
+
+def _matches(one: Followed, text: str) -> bool:
+    """Every word is somewhere in its name or its title; a number stands there by itself, so that seed 1 is not also F1."""
+    if not text:
+        return True
+    said = f"{one.name} {phrases.run_title(one)} {one.word} {standing(one)}".lower()
+    numbers = re.findall(r"\w+", said)
+    return all(part in (numbers if part.isdigit() else said) for part in text.lower().split())
+
+
+# ---- rows ----------------------------------------------------------------------------------------------------------------
+
+
+def rows(following: Following, wanted: Wanted, ends: Mapping[str, float], now: float) -> list[Row]:
+    """What the table shows, from above."""
+    sizes: dict[str, int] = {}
+    for one in following.runs:
+        sizes[one.lineage] = sizes.get(one.lineage, 0) + 1
+    shown = [one for one in following.runs if belongs(one, wanted.segment, following) and _matches(one, wanted.text)]
+    lineages: dict[str, list[Followed]] = {}
+    for one in shown:
+        lineages.setdefault(one.lineage, []).append(one)
+    writer = _Writer(following, wanted, ends, now)
+    found: list[Row] = []
+    for name, runs in sorted(lineages.items(), key=lambda item: _turn(item[1])):
+        found += writer.lineage(name, runs) if sizes[name] > 1 else [writer.single(runs[0], 0)]
+    return found
+
+
+def _turn(runs: Sequence[Followed]) -> tuple[int, float]:
+    """At work, then by turn, then what needs somebody, then the rest, the newest first."""
+    if any(one.at_work or one.expected for one in runs):
+        return 0, 0
+    places = [one.place for one in runs if one.place]
+    if places:
+        return 1, min(places)
+    needy = any(standing(one) in ("failed", "lost", "paused") for one in runs)
+    return (2 if needy else 3), -max(one.changed_at for one in runs)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes rows of one moment."""
+
+    following: Following
+    wanted: Wanted
+    ends: Mapping[str, float]
+    now: float
+
+    def lineage(self, name: str, runs: Sequence[Followed]) -> Iterator[Row]:
+        """The head of a lineage and, unless it is folded, its generations."""
+        head = self._head(name, runs)
+        yield head
+        if not head.is_open:
+            return
+        ordered = sorted(runs, key=lambda one: (one.generation, one.seed, one.name))
+        for generation, same in groupby(ordered, key=lambda one: one.generation):
+            yield from self._generation(name, generation, list(same))
+
+    def _head(self, name: str, runs: Sequence[Followed]) -> Row:
+        last = max(runs, key=lambda one: one.generation)
+        key = f"lineage {name}"
+        title = ", ".join(part for part in (name, phrases.method_words(last.method)) if part)
+        return Row(
+            key, "group", 0, _names(runs), _movable(runs), title, _extent(runs), queue_words.counted(runs),
+            is_open=key not in self.wanted.folded, tip=f"{title}: {_extent(runs)}",
+        )  # fmt: skip
+
+    def _generation(self, name: str, generation: int, runs: list[Followed]) -> Iterator[Row]:
+        """One row for all seeds where they stand alike, else a row for each."""
+        if not self._alike(runs):
+            yield from (self.single(one, 1) for one in runs)
+            return
+        row = self._seeds(f"generation {name} {generation}", generation, runs)
+        yield row
+        if row.is_open:
+            yield from (self.single(one, 2) for one in runs)
+
+    def _alike(self, runs: Sequence[Followed]) -> bool:
+        """Several seeds of which one line says everything; what blocks a run must be said of each."""
+        hows = {standing(one) for one in runs}
+        if len(runs) < 2 or len(hows) > 1 or not hows <= set(TOGETHER):
+            return False
+        return hows != {"blocked"} or len({queue_words.state_words(one, self.following, self.now) for one in runs}) == 1
+
+    def _seeds(self, key: str, generation: int, runs: list[Followed]) -> Row:
+        first = runs[0]
+        said = queue_words.together_words(runs, self.following, self.now)
+        return Row(
+            key, "generation", 1, _names(runs), _movable(runs), f"F{generation}",
+            generation=generation,
+            method=phrases.method_words(first.method),
+            seeds=_listed([one.seed for one in runs]),
+            mark=queue_words.mark(first),
+            state=said,
+            best=queue_words.best(runs),
+            ends=self._last_end(runs),
+            is_open=key in self.wanted.unfolded,
+            tip=f"F{generation}, {words.plural(len(runs), 'seed')}: {said}",
+        )  # fmt: skip
+
+    def _last_end(self, runs: Sequence[Followed]) -> str:
+        """When the last of them ends or ended."""
+        if any(one.place for one in runs) and not all(one.name in self.ends for one in runs):
+            return ""
+        last = max(runs, key=lambda one: self.ends.get(one.name, one.changed_at))
+        return queue_words.end_words(last, self.following, self.ends, self.now)
+
+    def single(self, one: Followed, depth: int) -> Row:
+        """One run; at depth 0 it stands for a whole lineage."""
+        in_lineage = one.recipe is not None and depth > 0
+        return Row(
+            f"run {one.name}", "run", depth, (one.name,), _movable([one]),
+            title=f"F{one.generation}" if in_lineage else _alone(one),
+            generation=one.generation if in_lineage else None,
+            method=_method(one, with_model=depth == 0),
+            seeds=str(one.seed) if one.recipe else "",
+            mark=queue_words.mark(one),
+            state=queue_words.state_words(one, self.following, self.now),
+            share=queue_words.share(one),
+            best=queue_words.best([one]),
+            ends=queue_words.end_words(one, self.following, self.ends, self.now),
+            tip=queue_words.tip(one, self.following, self.now),
+        )  # fmt: skip
+
+
+def _alone(one: Followed) -> str:
+    return f"{one.lineage} F{one.generation}" if one.generation else one.lineage
+
+
+def _method(one: Followed, with_model: bool) -> str:
+    model = phrases.model_words(one.recipe.model) if one.recipe and with_model else ""
+    return ", ".join(part for part in (phrases.method_words(one.method), model) if part)
+
+
+def _extent(runs: Sequence[Followed]) -> str:
+    """ "F0 to F3, 3 seeds, 12 runs"."""
+    generations = sorted({one.generation for one in runs})
+    seeds = len({one.seed for one in runs})
+    said = f"F{generations[0]}" + (f" to F{generations[-1]}" if len(generations) > 1 else "")
+    return f"{said}, {words.plural(seeds, 'seed')}, {words.plural(len(runs), 'run')}"
+
+
+def _names(runs: Sequence[Followed]) -> tuple[str, ...]:
+    return tuple(one.name for one in runs)
+
+
+def _movable(runs: Sequence[Followed]) -> tuple[str, ...]:
+    return tuple(one.name for one in runs if one.place)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """ "0, 1, 2", and "0 to 9" for many in a row."""
+    ordered = sorted(seeds)
+    if len(ordered) > 3 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{ordered[0]} to {ordered[-1]}"
+    return ", ".join(map(str, ordered))
+
+
+# ---- the order -----------------------------------------------------------------------------------------------------------
+
+
+def place_above(row: int, shown: Sequence[Row], queue: Sequence[str], moved: Collection[str]) -> int:
+    """Where in the queue a block goes that is dropped above a row: before the first to have its turn of those that follow."""
+    for below in shown[max(0, row) :]:
+        places = [queue.index(name) for name in below.movable if name in queue and name not in moved]
+        if places:
+            return min(places)
+    return len(queue)
+
+
+def place_beside(names: Collection[str], step: Literal[-1, 1], queue: Sequence[str], blocks: Mapping[str, str]) -> int | None:
+    """Where a block goes that is moved up (-1) or down (1): over the next run, or over all runs of a whole other lineage.
+
+    `blocks` says for each name that can be passed what moves as one. None if there is nothing to pass.
+    """
+    mine = [place for place, name in enumerate(queue) if name in names]
+    if not mine:
+        return None
+    ahead = list(reversed(queue[: mine[0]])) if step < 0 else list(queue[mine[-1] + 1 :])
+    if not ahead or ahead[0] not in blocks:
+        return None
+    passed = len(list(takewhile(lambda name: blocks.get(name) == blocks[ahead[0]], ahead)))
+    return mine[0] - passed if step < 0 else mine[-1] + 1 + passed

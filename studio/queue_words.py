@@ -1,0 +1,321 @@
+"""How each run stands with regard to the queue, in words, and when it ends. Pure functions of `Followed` and of the time now.
+
+The words of a state are phrases.py's; here is what the queue adds: who waits for what, what a person must decide, and what
+time of day the last run will be done. What stands in which row of the table is queue_model.py's.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+from weakref import WeakKeyDictionary
+
+from engine import words
+from studio import phrases
+from studio.live_words import Sentence, capital
+from studio.session import Followed
+
+Standing = Literal[
+    "at work", "silent", "done", "waiting", "blocked", "failed", "lost", "paused", "stopped", "not queued", "unreadable"
+]  # fmt: skip
+TOGETHER: tuple[Standing, ...] = ("done", "waiting", "blocked", "not queued")  # seeds in these are alike enough for one row
+NEED: tuple[Standing, ...] = ("failed", "lost", "silent", "blocked")
+_headlines: WeakKeyDictionary[Followed, tuple[int, tuple[str, float, int] | None]] = WeakKeyDictionary()
+SHORT = {"unreadable": "without a readable recipe"}  # where a word alone would not do in a list
+
+
+class Following(Protocol):
+    """What of the Session is looked at."""
+
+    queue: list[str]
+    working: bool
+    held: bool
+
+    @property
+    def runs(self) -> list[Followed]: ...
+    def followed(self, name: str) -> Followed | None: ...
+    def teacher_of(self, one: Followed) -> Followed | None: ...
+
+
+# ---- how a run stands ----------------------------------------------------------------------------------------------------
+
+
+def standing(one: Followed) -> Standing:
+    """The run in the queue's own terms. Who stands in the queue again has been decided about, whatever happened before."""
+    if one.expected:
+        return "at work"
+    if one.word == "unresponsive":
+        return "silent"
+    if one.at_work:
+        return "at work"
+    if one.state.completed:
+        return "done"
+    if one.word == "blocked":
+        return "blocked"
+    if one.recipe is None:
+        return "unreadable"
+    elsewhere = one.word == "lost" and bool(one.host)  # nobody turns to it without a person's word
+    if one.place and not elsewhere:
+        return "waiting"
+    ended: dict[str, Standing] = {"failed": "failed", "stopped": "stopped", "paused": "paused"}
+    return ended.get(phrases.reason(one), "lost" if one.word == "lost" else "not queued")
+
+
+def needs_decision(one: Followed, teacher: Followed | None) -> bool:
+    """Failed, lost and silent runs; of those they block only the ones that nothing else in this list would set free."""
+    how = standing(one)
+    if how == "blocked":
+        return teacher is None or standing(teacher) in ("paused", "stopped", "not queued", "unreadable")
+    return how in NEED
+
+
+def root_of(one: Followed, following: Following) -> Followed | None:
+    """The teacher that stands in the way of a blocked run: the nearest one that is not blocked itself. None if it is gone."""
+    teacher, seen = following.teacher_of(one), {one.name}
+    while teacher is not None and teacher.word == "blocked" and teacher.name not in seen:
+        seen.add(teacher.name)
+        teacher = following.teacher_of(teacher)
+    return teacher
+
+
+def place_words(place: int) -> str:
+    """ "next in the queue", "number 12 in the queue"."""
+    known = place <= len(phrases.PLACES)
+    return f"{phrases.PLACES[place - 1] if known else f'number {place}'} in the queue"
+
+
+def state_words(one: Followed, following: Following, now: float) -> str:
+    """The state of a single run."""
+    how = standing(one)
+    if one.wish:
+        return one.wish
+    if how == "unreadable":
+        return "its recipe cannot be read"
+    if how == "not queued":
+        return "not in the queue"
+    if how == "waiting" and one.state.attempts:
+        return f"{place_words(one.place)}, again"
+    teacher = root_of(one, following) if how == "blocked" else following.teacher_of(one)
+    if how == "blocked" and teacher is None and (gone := _missing(one, following)):
+        return f"blocked: {gone} is gone"
+    return phrases.state_words(one, now, teacher)
+
+
+def _missing(one: Followed, following: Following) -> str:
+    """The run that is not there any more, somewhere up the chain, as short as it can be said."""
+    while (teacher := following.teacher_of(one)) is not None:
+        one = teacher
+    if one.recipe is None or not one.recipe.teacher:
+        return ""
+    lineage, _, generation = one.recipe.teacher.rpartition("-")
+    return generation if lineage == f"{one.lineage}-s{one.seed}" else one.recipe.teacher
+
+
+def mark(one: Followed) -> tuple[str, str]:
+    """(state, reason) for the mark beside the words."""
+    how = standing(one)
+    if one.expected:
+        return "starting", ""
+    return ("queued", "") if how in ("waiting", "unreadable") else (one.word, phrases.reason(one))
+
+
+def together_words(runs: Sequence[Followed], following: Following, now: float) -> str:
+    """Several seeds in the same standing: "3 completed", "3 waiting for F1"."""
+    how, count = standing(runs[0]), words.count(len(runs))
+    if how == "done":
+        return f"{count} completed"
+    if how == "not queued":
+        return f"{count} not in the queue"
+    if how == "blocked":
+        return f"{count} {state_words(runs[0], following, now)}"
+    awaited = [t.generation for one in runs if (t := following.teacher_of(one)) and not t.state.completed]
+    if len(awaited) == len(runs):
+        return f"{count} waiting for F{min(awaited)}"
+    return f"{count} waiting, one is next" if any(one.place == 1 for one in runs) else f"{count} waiting"
+
+
+# ---- best and time -------------------------------------------------------------------------------------------------------
+
+
+def best(runs: Sequence[Followed]) -> str:
+    """ "93.1 %" or "k-NN 71.2 %": the best value of what matters, the mean over seeds; empty before all have one."""
+    found = [_headline(one) for one in runs]
+    values = [headline[1] for headline in found if headline is not None]
+    if not values or len(values) < len(runs):
+        return ""
+    name = next(headline[0] for headline in found if headline is not None)
+    return ("k-NN " if name.startswith("knn/") else "") + words.percent(statistics.fmean(values))
+
+
+def _headline(one: Followed) -> tuple[str, float, int] | None:
+    """As phrases.headline, looked for only when something has happened: hundreds of runs are asked several times a second."""
+    count, found = _headlines.get(one, (-1, None))
+    if count != one.state.count:
+        found = phrases.headline(one)
+        _headlines[one] = one.state.count, found
+    return found
+
+
+def share(one: Followed) -> float | None:
+    """How much is done, None for a run that has nothing to show, or is whole."""
+    if one.state.completed or not one.state.total_steps or not phrases.steps_done(one):
+        return None
+    return min(1.0, phrases.steps_done(one) / one.state.total_steps)
+
+
+def end_words(one: Followed, following: Following, ends: Mapping[str, float], now: float) -> str:
+    """When it ends, when it ended, or what must happen first."""
+    how = standing(one)
+    if how == "at work":
+        left = phrases.seconds_left(one, now)
+        return "" if left is None else f"{words.duration(left)} left" if left >= 1 else "nearly done"
+    if how == "waiting":
+        return f"about {phrases.moment(ends[one.name], now)}" if one.name in ends else _from(one)
+    if how == "blocked":
+        return _blocked_step(one, following)
+    if how == "silent":
+        return "kill it, or wait"
+    if how == "lost":
+        return f"resume at {phrases.kept(one)}" if phrases.kept(one) else "resume from the start"
+    if how == "paused" and (left := _rest(one)) is not None:
+        return f"{words.duration(left)} left"
+    return phrases.moment(one.changed_at, now) if one.state.attempts else ""
+
+
+def _from(one: Followed) -> str:
+    return f"from {phrases.kept(one)}" if phrases.kept(one) else ""
+
+
+def _blocked_step(one: Followed, following: Following) -> str:
+    """The next step, which is at another run."""
+    root = root_of(one, following)
+    if root is None:
+        gone = _missing(one, following)
+        return f"bring {gone} back" if gone else ""
+    how = standing(root)
+    if how == "not queued":
+        return f"start F{root.generation} first"
+    return f"resume F{root.generation} first" if phrases.resume_label(root) else f"see F{root.generation}"
+
+
+def _rest(one: Followed) -> float | None:
+    """Seconds of training that a run at rest still has before it."""
+    pace = phrases.seconds_a_step(one)
+    if pace is None or not one.state.total_steps:
+        return None
+    return pace * max(0, one.state.total_steps - phrases.steps_done(one))
+
+
+# ---- when the queue is done ----------------------------------------------------------------------------------------------
+
+
+class Pace:
+    """How long a run takes, from those that are done: of its lineage and generation, else of its lineage."""
+
+    def __init__(self, runs: Iterable[Followed]) -> None:
+        self._seconds: dict[tuple[str, int | None], list[float]] = {}
+        for one in runs:
+            if one.state.completed:
+                self._learn(one, one.state.attempts[-1].earlier_s + one.state.attempts[-1].elapsed_s)
+            elif one.at_work and (pace := phrases.seconds_a_step(one)) is not None:
+                self._learn(one, pace * one.state.total_steps)
+
+    def _learn(self, one: Followed, seconds: float) -> None:
+        for key in ((one.lineage, one.generation), (one.lineage, None)):
+            self._seconds.setdefault(key, []).append(seconds)
+
+    def seconds(self, one: Followed) -> float | None:
+        """What a run still takes; None if nothing like it was trained here."""
+        known = self._seconds.get((one.lineage, one.generation)) or self._seconds.get((one.lineage, None))
+        return statistics.median(known) * (1.0 - (share(one) or 0.0)) if known else None
+
+
+def ends(following: Following, now: float) -> dict[str, float]:
+    """Unix seconds at which the runs in the queue will be done, as far as that can be known. Nobody works: nothing is known."""
+    if not following.working or following.held:
+        return {}
+    pace, at, found = Pace(following.runs), now, {}
+    for name in sorted(following.queue, key=lambda name: _turn(following.followed(name))):  # the run at work comes first
+        one = following.followed(name)
+        if one is None or standing(one) in ("blocked", "done", "unreadable", "lost"):
+            continue
+        left = phrases.seconds_left(one, now) if one.at_work else pace.seconds(one)
+        if left is None:
+            break
+        at = found[name] = at + left
+    return found
+
+
+def _turn(one: Followed | None) -> bool:
+    return one is None or not (one.at_work or one.expected)
+
+
+def all_done(following: Following, ends: Mapping[str, float], now: float) -> float | None:
+    """When the last run will be done; None if that cannot be known, or not all of them will be."""
+    waiting = [one for one in following.runs if one.place]
+    if any(one.name not in ends for one in waiting):
+        return None
+    last = [ends[one.name] for one in waiting]
+    for one in following.runs:
+        if standing(one) in ("at work", "silent"):
+            left = phrases.seconds_left(one, now)
+            end = ends.get(one.name, now + left if left is not None else None)
+            if end is None:
+                return None
+            last.append(end)
+    return max(last, default=None)
+
+
+# ---- the page's sentence -------------------------------------------------------------------------------------------------
+
+
+def counted(runs: Iterable[Followed]) -> str:
+    """ "9 done, 3 waiting": how the runs of a group stand."""
+    order: tuple[Standing, ...] = ("at work", "done", "silent", "failed", "lost", "paused", "stopped", "waiting", "blocked",
+                                   "not queued", "unreadable")  # fmt: skip
+    counts = Counter(map(standing, runs))
+    return ", ".join(f"{words.count(counts[how])} {SHORT.get(how, how)}" for how in order if counts[how])
+
+
+def sentence(following: Following, ends: Mapping[str, float], now: float) -> Sentence:
+    """What is at work, what waits, until when, and what a person must decide."""
+    at_work = sum(one.at_work or one.expected for one in following.runs)
+    waiting = sum(bool(one.place) and not one.expected for one in following.runs)
+    return Sentence(_lead(following, at_work, waiting), _until(following, ends, waiting, now) + _decisions(following))
+
+
+def _lead(following: Following, at_work: int, waiting: int) -> str:
+    if at_work or waiting:
+        return (
+            f"{words.count(at_work) if at_work else 'Nothing'} at work, {words.count(waiting) if waiting else 'none'} waiting"
+        )
+    runs = following.runs
+    if runs and all(one.state.completed for one in runs):
+        return "Everything is done" if len(runs) > 1 else "The one run is done"
+    return "Nothing at work, none waiting"
+
+
+def _until(following: Following, ends: Mapping[str, float], waiting: int, now: float) -> str:
+    if following.held and (following.working or waiting):
+        return ", the queue is held: nothing more is started"
+    if waiting and not following.working:
+        return ", the queue is not started"
+    last = all_done(following, ends, now)
+    return "" if last is None else f", all done about {phrases.moment(last, now)}"
+
+
+def _decisions(following: Following) -> str:
+    """ "; 1 failed and 1 lost need a decision"."""
+    counts = Counter(standing(one) for one in following.runs if needs_decision(one, following.teacher_of(one)))
+    parts = [f"{words.count(counts[how])} {how}" for how in NEED if counts[how]]
+    if not parts:
+        return ""
+    listed = " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return f"; {listed} {'needs' if counts.total() == 1 else 'need'} a decision"
+
+
+def tip(one: Followed, following: Following, now: float) -> str:
+    """The whole of what is known of a run, where a cell is too narrow for it."""
+    lines = [one.name, one.problem, capital(state_words(one, following, now))]
+    step = phrases.next_step(one, root_of(one, following) if one.word == "blocked" else following.teacher_of(one))
+    return "\n".join(line for line in (*lines, step) if line)

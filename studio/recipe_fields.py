@@ -1,0 +1,269 @@
+"""Which fields a form shows for a recipe as it stands, in what order and groups, and how a value is written and read.
+
+Drawn from the recipe's structs alone: a new method, model or data set brings its fields, and they appear here without a
+change. What a document holds and what is refused in it is recipe_model.py's; advice is recipe_checks.py's.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+import tomlkit
+from msgspec import Struct
+from tomlkit.exceptions import TOMLKitError
+
+from engine import words
+from engine.fields import TAG, Field, fields_of, tag_of
+from engine.recipe import Recipe
+
+NOT_ASKED = ("version",)  # the format's own business: written by Filial, never chosen by a person
+BY_CARD = "method.name"  # chosen on the cards above the form
+FIRST = ("lineage", "data", "model", "method", "augment", "training", "optimizer", "schedule", "compute", "probes", "keep")
+LAST = ("generations", "seeds")
+IN_SIGHT = ("data", "model")  # tables whose kind is chosen in the upper part; the others' kinds stand in their group
+TITLES = {
+    "method": "Method",
+    "model": "Model",
+    "optimizer": "Optimiser",
+    "data": "Pictures",
+    "augment": "Pictures",
+    "training": "Training",
+    "schedule": "Schedule",
+    "compute": "Precision and device",
+    "probes": "Probes",
+    "keep": "What is kept",
+}
+KINDS = {
+    "small_cnn": "small CNN",
+    "resnet": "ResNet",
+    "vit": "ViT",
+    "timm": "any timm network",
+    "digits": "digits",
+    "folder": "folder of pictures",
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "grey": "grey",
+    "rgb": "RGB",
+    "cuda": "CUDA GPU",
+    "mps": "Apple GPU",
+    "cpu": "CPU",
+}
+SAID_BY_ITSELF = frozenset(KINDS) - {"cpu", "cuda", "mps"}  # "AdamW" needs no label before it, "device CPU" does
+SUMMARY = 3  # so many fields of a group tell what is in it
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields that are folded away together."""
+
+    title: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the form shows: rows in sight, and groups."""
+
+    basic: tuple[Field, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return (*self.basic, *(field for group in self.groups for field in group.fields))
+
+
+def layout(table: Mapping[str, Any], struct: type[Struct] = Recipe) -> Layout:
+    """The form of a recipe whose tables have these kinds."""
+    shown = [field for field in in_force(table, struct) if field.path not in (*NOT_ASKED, BY_CARD)]
+    shown.sort(key=lambda field: _place(field.path))
+    basic = tuple(field for field in shown if _is_in_sight(field))
+    grouped: dict[str, list[Field]] = {}
+    for field in shown:
+        if field not in basic:
+            grouped.setdefault(title_of(field.path), []).append(field)
+    return Layout(basic, tuple(Group(title, tuple(fields)) for title, fields in grouped.items()))
+
+
+def in_force(table: Mapping[str, Any], struct: type[Struct] = Recipe, path: str = "") -> Iterator[Field]:
+    """The fields of the kinds that are chosen; a table of an unknown kind has only the field that chooses."""
+    own, specs = _described(struct, path)
+    for spec in specs:
+        here = f"{path}.{spec.encode_name}" if path else spec.encode_name
+        kinds = tables(spec.type)
+        if not kinds:
+            yield own[here]
+            continue
+        given = table.get(spec.encode_name, {})
+        given = given if isinstance(given, Mapping) else {}
+        by_name = {tag_of(kind): kind for kind in kinds}
+        if kinds[0].__struct_config__.tag is not None:
+            chooser = own[f"{here}.{TAG}"]
+            yield chooser
+            name = given.get(TAG, chooser.default)
+        else:
+            name = tag_of(kinds[0])
+        if isinstance(name, str) and name in by_name:
+            yield from in_force(given, by_name[name], here)
+
+
+@cache
+def _described(struct: type[Struct], path: str) -> tuple[dict[str, Field], tuple[msgspec.structs.FieldInfo, ...]]:
+    """Kept, since asking the types again is most of the time a letter takes."""
+    return {field.path: field for field in fields_of(struct, path)}, msgspec.structs.fields(struct)
+
+
+def tables(kind: Any) -> tuple[type[Struct], ...]:
+    """The structs a field may hold: several for a table chosen by its name, none for a value."""
+    options = get_args(kind) or (kind,)
+    structs = tuple(option for option in options if isinstance(option, type) and issubclass(option, Struct))
+    return structs if len(structs) == len(options) else ()
+
+
+def kinds_of(path: str, struct: type[Struct] = Recipe) -> dict[str, type[Struct]]:
+    """The kinds of a table by name: what `method` or `model` may be."""
+    spec = next(spec for spec in msgspec.structs.fields(struct) if spec.encode_name == path)
+    return {tag_of(kind): kind for kind in tables(spec.type)}
+
+
+def is_choice_of_kind(field: Field) -> bool:
+    """Whether the field decides which other fields there are."""
+    return field.path.endswith(f".{TAG}") and field.kind == "choice"
+
+
+def is_path(field: Field) -> bool:
+    """Whether the value names something on disk, for which there is a dialog."""
+    return field.path.endswith(".path")
+
+
+def title_of(path: str) -> str:
+    table = path.partition(".")[0]
+    return TITLES.get(table, table.replace("_", " ").capitalize())
+
+
+def label_of(field: Field) -> str:
+    """A field's label; the choice of a kind is called after its table."""
+    return title_of(field.path) if is_choice_of_kind(field) and field.path != "data.name" else field.label
+
+
+def _is_in_sight(field: Field) -> bool:
+    table = field.path.partition(".")[0]
+    return table in IN_SIGHT if is_choice_of_kind(field) else field.basic
+
+
+def _place(path: str) -> int:
+    table = path.partition(".")[0]
+    if table in LAST:
+        return 1000 + LAST.index(table)
+    return FIRST.index(table) if table in FIRST else 500
+
+
+# ---- values --------------------------------------------------------------------------------------------------------------
+
+
+def value_in(table: Mapping[str, Any], field: Field) -> Any:
+    """What the document holds for a field, or its default."""
+    place: Any = table
+    for part in field.path.split("."):
+        if not isinstance(place, Mapping) or part not in place:
+            return field.default
+        place = place[part]
+    return place
+
+
+def text_of(value: Any) -> str:
+    """A value as an editor shows it; `read` gives the same value back."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return words.count(value).replace("-", words.MINUS)
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(text_of(each) if isinstance(each, float) else str(each) for each in value)
+    return "" if value is None else str(value)
+
+
+def number_text(value: float) -> str:
+    """As on the charts where that is exact ("125e-6"), else with all its digits."""
+    short = words.rate(value)
+    return short if _as_number(short) == value else repr(value).replace("-", words.MINUS)
+
+
+def read(field: Field, text: str) -> Any:
+    """What was typed, as a value of TOML. What cannot be read stays text, for the recipe to refuse it in words."""
+    plain = text.strip().replace(words.MINUS, "-").replace(words.THIN, "")
+    if field.kind in ("text", "choice"):
+        return text.strip()
+    if field.kind == "switch":
+        return {"true": True, "false": False}.get(plain, plain)
+    if field.kind == "integers":
+        return _read_list(plain)
+    return _read_number(plain)
+
+
+def _read_list(plain: str) -> Any:
+    parts = [part for part in re.split(r"[\s,]+", plain.strip("[]")) if part]
+    return [_read_number(part) for part in parts]
+
+
+def _read_number(plain: str) -> Any:
+    """A number of TOML, written as it was typed wherever TOML knows that spelling."""
+    if _GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
+    if not _NUMBER.fullmatch(plain):
+        return plain
+    try:
+        return tomlkit.parse(f"x = {plain}")["x"]
+    except TOMLKitError:  # .5, 5. and 007 are numbers to a person
+        value = float(plain)
+        return int(plain) if re.fullmatch(r"[-+]?\d+", plain) else value
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text.replace(words.MINUS, "-").replace(",", ""))
+    except ValueError:
+        return None
+
+
+def choice_text(choice: str) -> str:
+    """A choice in words; one that nobody has put into words stands as it is written."""
+    return KINDS.get(choice, choice.replace("_", " "))
+
+
+# ---- what is said of a field --------------------------------------------------------------------------------------------
+
+
+def said(field: Field, value: Any) -> str:
+    """A value in a sentence: "AdamW", "0.05", "3, 4"."""
+    if field.kind == "choice":
+        return choice_text(str(value))
+    if field.kind == "switch":
+        return "on" if value is True else "off"
+    return text_of(value)
+
+
+def summary(group: Group, table: Mapping[str, Any]) -> str:
+    """The first few values of a folded group: "AdamW, weight decay 0.05, gradient clip 0"."""
+    parts = []
+    for field in group.fields:
+        value = value_in(table, field)
+        if "seed" in field.path or value in ((), []):
+            continue
+        text = said(field, value)
+        if is_choice_of_kind(field) or (field.kind == "choice" and value in SAID_BY_ITSELF):
+            parts.append(text)
+        elif text:
+            parts.append(f"{lower(field.label)} {text}")
+    return ", ".join(parts[:SUMMARY])
+
+
+def lower(label: str) -> str:
+    """A label within a sentence; an abbreviation at its head stays."""
+    first = label.split(" ")[0]
+    return label if first.isupper() and len(first) > 1 else label[:1].lower() + label[1:]

@@ -1,0 +1,547 @@
+"""A recipe that is being written: the document with a person's comments, what is refused in it, undo, presets, the file.
+
+The truth is the text. Every change is a change of the text, and all that is shown is read from it again; so undo is the text
+before, and what a save writes is what was seen. A value that is refused stays in the text, with its sentence in `errors`;
+`last` is the newest recipe without one. No widgets here, and nothing is asked of a session.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import Item
+
+from engine import processes, recipe
+from engine.fields import TAG, Field, RecipeError, RecipeErrors
+from engine.recipe import Recipe, RecipeFile
+from studio import recipe_fields
+from studio.recipe_fields import Layout
+
+LINEAGE = "lineage"
+FIRST = "born-again-digits"  # the preset a new window begins with
+UNDOS = 500  # steps that can be taken back
+_EMPTY = re.compile(r"^'' is not [^;]*;")
+GENERATIONS = (0, 1)  # tried in turn when another method does not take as many as there are
+
+
+class ChangedOnDisk(Exception):
+    """The file is not as it was read: somebody else wrote to it. Saved only on a person's word."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that undo brings back."""
+
+    text: str
+    preset: str = ""  # the shipped recipe it began with; empty for a file
+    path: Path | None = None
+    saved: str = ""  # what the file held when it was read or written last
+    name: str = ""  # of a text that is neither a preset nor a file: the run it comes from
+    origin: str = ""  # what it was like there
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A field that is not as in what it is compared with."""
+
+    field: Field
+    before: Any
+    now: Any
+
+
+class OpenRecipe:
+    """One recipe being written. Every act that changes it is one step of undo."""
+
+    def __init__(self, preset: str = FIRST) -> None:
+        self._now = _preset(preset)
+        self._past: list[Snapshot] = []
+        self._future: list[Snapshot] = []
+        self._typing = ""  # the field whose typing goes into one step
+        self._other_kinds: dict[tuple[str, str], str] = {}  # (table, kind) -> its text, for switching back
+        self._other_generations: dict[str, int] = {}  # method -> generations
+        self.last: Recipe
+        self._read()
+
+    # ---- what there is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        return self._now.text
+
+    @property
+    def path(self) -> Path | None:
+        return self._now.path
+
+    @property
+    def saved_text(self) -> str:
+        """What the file held when it was read or written last; of a preset, the preset."""
+        return self._now.saved
+
+    @property
+    def preset(self) -> str:
+        return self._now.preset
+
+    @property
+    def name(self) -> str:
+        """What the path line calls it."""
+        if self.path is not None:
+            return self.path.name
+        return self._now.name or f"{self.preset}.toml"
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether closing the window would lose something."""
+        return self.text != self._now.saved
+
+    @property
+    def file(self) -> RecipeFile | None:
+        """The recipe as the engine takes it; None while a value is refused."""
+        return None if self.errors else self._file()
+
+    def _file(self) -> RecipeFile:
+        return recipe.read_text(self.text, source=str(self.path or ""))
+
+    def whole_text(self) -> str:
+        """The text with data.path from the root on, for whoever reads it from another place."""
+        return _with_whole_path(self.text, self.path)
+
+    def value(self, field: Field) -> Any:
+        return recipe_fields.value_in(self.table, field)
+
+    def field(self, path: str) -> Field | None:
+        return next((field for field in self.layout.fields if field.path == path), None)
+
+    def changes(self) -> list[Changed]:
+        """What is not as in the preset, or in the file as it was saved."""
+        fields = [each for each in recipe_fields.in_force(self.table) if each.path not in recipe_fields.NOT_ASKED]
+        found = (Changed(field, self.before(field), self.value(field)) for field in fields)
+        return [one for one in found if not same(one.before, one.now)]
+
+    def before(self, field: Field) -> Any:
+        """What the preset or the saved file has; the default where it has another kind of table."""
+        compared = self._compared()
+        if not recipe_fields.is_choice_of_kind(field) and self._is_other_kind(field.path):
+            return field.default
+        return recipe_fields.value_in(compared, field)
+
+    def _is_other_kind(self, path: str) -> bool:
+        table = path.rpartition(".")[0]
+        return bool(table) and _kinds(self._compared_text()).get(table) != self.kinds.get(table)
+
+    def stray(self) -> list[tuple[str, str]]:
+        """What is refused and has no row in the form: fields that do not exist, an unknown method."""
+        shown = {field.path for field in self.layout.fields}
+        return [(path, problem) for path, problem in self.errors.items() if path not in shown]
+
+    # ---- changing ---------------------------------------------------------------------------------------------------------
+
+    def type(self, field: Field, text: str) -> None:
+        """What stands in an editor now. Typing in one field is one step until `settle`."""
+        self.set(field.path, recipe_fields.read(field, text), typing=True)
+
+    def settle(self) -> None:
+        """The next change is a step of its own."""
+        self._typing = ""
+
+    def set(self, path: str, value: Any, typing: bool = False) -> None:
+        self.set_all([(path, value)], typing=path if typing else "")
+
+    def set_all(self, values: Iterable[tuple[str, Any]], typing: str = "") -> None:
+        """Several fields in one step: a remedy."""
+        document = tomlkit.parse(self.text)
+        for path, value in values:
+            _put(document, path, value)
+        self._step(replace(self._now, text=tomlkit.dumps(document)), typing)
+
+    def choose(self, path: str, kind: str) -> None:
+        """Another kind of a table: its defaults, or what it held when it was chosen last."""
+        table = path.removesuffix(f".{TAG}")
+        before = str(recipe_fields.value_in(self.table, self._chooser(path)))
+        if kind == before:
+            return
+        document = tomlkit.parse(self.text)
+        self._other_kinds[table, before] = _table_text(document, table)
+        _put_table(document, table, self._other_kinds.get((table, kind)) or f'{TAG} = "{kind}"\n')
+        if table == "method":
+            self._fit_generations(document, before, kind)
+        self._step(replace(self._now, text=tomlkit.dumps(document)))
+
+    def use_data(self, values: Mapping[str, Any]) -> None:
+        """Train on pictures that another page has looked at, under their name as long as no other was chosen.
+
+        A preset in which nothing was changed gives way to the one that was made for such data.
+        """
+        base = self._preset_for(str(values.get(TAG, "")))
+        document = tomlkit.parse(base.text)
+        given = {_compared_name(base.preset), _name_of_folder(self.table.get("data"))}
+        body = tomlkit.document()
+        for key, value in values.items():
+            body[key] = _item(value)
+        _put_table(document, "data", tomlkit.dumps(body))
+        if base.preset and document.get(LINEAGE) in given and (name := _name_of_folder(values)):
+            _put(document, LINEAGE, name)
+        self._step(replace(base, text=tomlkit.dumps(document)))
+
+    def _preset_for(self, data: str) -> Snapshot:
+        method, here = str(self.kinds.get("method", "")), self.kinds.get("data")
+        if not self.preset or self.path is not None or self.unsaved or here == data:
+            return self._now
+        fitting = (name for name in presets().get(method, []) if _kinds(_shipped_text(name)).get("data") == data)
+        return _preset(next(fitting, self.preset))
+
+    def reset(self, path: str) -> None:
+        """One field as in the preset; a kind that was changed brings its whole table back."""
+        field = next((each for each in recipe_fields.in_force(self.table) if each.path == path), None)
+        if field is None:
+            return
+        if recipe_fields.is_choice_of_kind(field):
+            self._reset_table(path.removesuffix(f".{TAG}"))
+            return
+        document = tomlkit.parse(self.text)
+        if not self._is_other_kind(path) and _holds(self._compared(), path):
+            _put(document, path, self.before(field))
+        else:
+            _drop(document, path)
+        text, compared = tomlkit.dumps(document), self._compared_text()
+        self._step(replace(self._now, text=compared if text.split() == compared.split() else text))
+
+    def reset_all(self) -> None:
+        text = self._now.saved if self.path is not None else self._compared_text()
+        self._step(replace(self._now, text=text))
+
+    def _reset_table(self, table: str) -> None:
+        compared = tomlkit.parse(self._compared_text())
+        document = tomlkit.parse(self.text)
+        if table in compared:
+            _put_table(document, table, _table_text(compared, table))
+        else:
+            document.pop(table, None)
+        if table == "method" and "generations" in compared:
+            document["generations"] = compared["generations"]
+        self._step(replace(self._now, text=tomlkit.dumps(document)))
+
+    def _chooser(self, path: str) -> Field:
+        return next(field for field in recipe_fields.in_force(self.table) if field.path == path)
+
+    def _fit_generations(self, document: tomlkit.TOMLDocument, before: str, kind: str) -> None:
+        """As many generations as the method takes: those it had when it was chosen last, else the fewest it does not refuse."""
+        here = document.get("generations", 0)
+        here = here.unwrap() if isinstance(here, Item) else here
+        if isinstance(here, int):
+            self._other_generations[before] = here
+        remembered = self._other_generations.get(kind, here)
+        for count in (remembered, *GENERATIONS):
+            if count != document.get("generations", 0):
+                _put(document, "generations", count)
+            if not {"generations", "method.name"} & set(_errors(document.unwrap())):
+                return
+
+    # ---- undo -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._future)
+
+    def undo(self) -> None:
+        if self._past:
+            self._future.append(self._now)
+            self._go_to(self._past.pop())
+
+    def redo(self) -> None:
+        if self._future:
+            self._past.append(self._now)
+            self._go_to(self._future.pop())
+
+    def _step(self, then: Snapshot, typing: str = "") -> None:
+        goes_on = bool(typing) and typing == self._typing and bool(self._past)
+        if then != self._now:
+            if not goes_on:
+                self._past = [*self._past[-UNDOS:], self._now]
+            self._future.clear()
+            self._now = then
+            if goes_on and self._past[-1] == then:  # typed away again
+                self._past.pop()
+                typing = ""
+            self._read()
+        self._typing = typing
+
+    def _go_to(self, then: Snapshot) -> None:
+        self._now, self._typing = then, ""
+        self._read()
+
+    # ---- presets and files ------------------------------------------------------------------------------------------------
+
+    def take_preset(self, name: str) -> None:
+        self._step(_preset(name))
+
+    def open_text(self, text: str, name: str, lineage: str = "") -> None:
+        """A recipe that is in no file yet, such as a run's, under another lineage's name if one is given.
+
+        Raises RecipeErrors if it is not TOML.
+        """
+        recipe.plain_table(text, name)
+        document = tomlkit.parse(text)
+        if lineage:
+            _put(document, LINEAGE, lineage)
+        self._step(Snapshot(tomlkit.dumps(document), name=name, origin=text))
+
+    def resume(self, kept: Snapshot) -> None:
+        """Write on where a window that was closed left off. Raises RecipeErrors if it cannot be read as TOML."""
+        recipe.plain_table(kept.text, kept.name)
+        self._now = kept if kept.preset in ("", *recipe.shipped()) else replace(kept, preset="", origin=kept.saved)
+        self._past, self._future, self._typing = [], [], ""
+        self._read()
+
+    @property
+    def now(self) -> Snapshot:
+        """All of it, to be kept over the end of the window."""
+        return self._now
+
+    def open_file(self, path: Path) -> None:
+        """Raises RecipeErrors if it cannot be read as TOML; values that are refused are shown beside their fields."""
+        text = _text_of_file(path)
+        recipe.plain_table(text, str(path))
+        self._step(Snapshot(text, path=path, saved=text))
+
+    def save(self, path: Path | None = None, anyway: bool = False) -> None:
+        """Write the text where it came from, or to another file. Raises ChangedOnDisk, OSError."""
+        target = path or self.path
+        assert target is not None, "a recipe that is in no file is saved under a name"
+        if target == self.path and not anyway and _is_other(target, self._now.saved):
+            raise ChangedOnDisk(str(target))
+        if target.parent != (self.path.parent if self.path else Path()):
+            self._now = replace(self._now, text=self.whole_text())  # a relative path would lead elsewhere from there
+        processes.write_aside(target, self.text.encode())
+        here = self.path
+        saved = [self._saved_as(each, here, target) for each in (*self._past, self._now, *self._future)]
+        past = len(self._past)
+        self._past, self._now, self._future = saved[:past], saved[past], saved[past + 1 :]
+        self.settle()
+        self._read()
+
+    def _saved_as(self, each: Snapshot, here: Path | None, target: Path) -> Snapshot:
+        """Undo after a save goes back to what was written before, in the file where it is now."""
+        return replace(each, path=target, saved=self.text) if each.path == here and self._same_origin(each) else each
+
+    def _same_origin(self, each: Snapshot) -> bool:
+        return (each.preset, each.name) == (self._now.preset, self._now.name)
+
+    # ---- reading ----------------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Everything that follows from the text."""
+        self.table: dict[str, Any] = recipe.plain_table(self.text, self.name)
+        self.layout: Layout = recipe_fields.layout(self.table)
+        self.kinds: dict[str, Any] = _kinds(self.text)
+        self.errors: dict[str, str] = _errors(self.table)
+        if not self.errors:
+            self.last = recipe.parse(Recipe, _whole(self.table, self.path))
+            self.errors = _not_there(self.last)
+        elif not hasattr(self, "last"):
+            self.last = recipe.read(FIRST).recipe
+
+    def _compared_text(self) -> str:
+        if self.preset:
+            return _shipped_text(self.preset)
+        return self._now.saved or self._now.origin
+
+    def _compared(self) -> dict[str, Any]:
+        return _table_of(self._compared_text())
+
+
+# ---- documents -----------------------------------------------------------------------------------------------------------
+
+
+def method_of(preset: str) -> str:
+    """The method of a recipe that comes with Filial, by which presets are grouped. It may still lack its pictures."""
+    return str(_kinds(_shipped_text(preset))["method"])
+
+
+def presets() -> dict[str, list[str]]:
+    """The recipes that come with Filial by their method."""
+    found: dict[str, list[str]] = {}
+    for name in recipe.shipped():
+        found.setdefault(method_of(name), []).append(name)
+    return found
+
+
+@cache
+def _shipped_text(name: str) -> str:
+    return recipe.shipped_text(name)
+
+
+def _preset(name: str) -> Snapshot:
+    text = _shipped_text(name)
+    return Snapshot(text, preset=name, saved=text)
+
+
+@lru_cache(maxsize=64)
+def _table_of(text: str) -> dict[str, Any]:
+    return recipe.plain_table(text)
+
+
+def _errors(table: Mapping[str, Any]) -> dict[str, str]:
+    """What is refused, by field; of several sentences about one field the first."""
+    try:
+        recipe.parse(Recipe, table)
+    except RecipeErrors as refused:
+        found: dict[str, str] = {}
+        for error in refused.errors:
+            found.setdefault(error.field, _EMPTY.sub("is empty;", error.problem))
+        return found
+    return {}
+
+
+def _not_there(asked: Recipe) -> dict[str, str]:
+    """Pictures that are not where the recipe says; looked for only if all else is right."""
+    path = getattr(asked.data, "path", "")
+    return {"data.path": recipe.no_folder(path)} if path and not Path(path).is_dir() else {}
+
+
+def _whole(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
+    """As RecipeFile reads it: a relative data.path starts where the file lies."""
+    data = table.get("data", {})
+    if not isinstance(data, Mapping) or not data.get("path"):
+        return table
+    return {**table, "data": {**data, "path": recipe.whole_path(data["path"], file.parent if file else Path())}}
+
+
+def _with_whole_path(text: str, file: Path | None) -> str:
+    path = recipe.plain_table(text).get("data", {})
+    path = path.get("path") if isinstance(path, Mapping) else None
+    if not isinstance(path, str) or not path:
+        return text
+    document = tomlkit.parse(text)
+    _put(document, "data.path", recipe.whole_path(path, file.parent if file else Path()))
+    return tomlkit.dumps(document)
+
+
+def _compared_name(preset: str) -> object:
+    return _table_of(_shipped_text(preset)).get(LINEAGE) if preset else None
+
+
+def _name_of_folder(data: Any) -> str:
+    """ "my-pictures": what a lineage on these pictures is called if nobody says otherwise; empty if they are no folder."""
+    path = data.get("path") if isinstance(data, Mapping) else None
+    words_ = re.findall(r"[A-Za-z0-9._]+", Path(path).name) if isinstance(path, str) else []
+    return "-".join(words_)[:40].strip("-._")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values mean the same: a list and a tuple, 1 and 1.0, but never 1 and true."""
+    return bool(_plain(one) == _plain(other)) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _item(value: Any) -> Item:
+    if isinstance(value, Item):
+        return value
+    made: Item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
+    return made
+
+
+def _put(document: tomlkit.TOMLDocument, path: str, value: Any) -> None:
+    """Set a value where it stands, with its comment; a table that is not there yet is made."""
+    *tables, key = path.split(".")
+    place: Any = document
+    for table in tables:
+        if not isinstance(place.get(table), Mapping):
+            place[table] = tomlkit.table()
+        place = place[table]
+    place[key] = _item(value)
+
+
+def _drop(document: tomlkit.TOMLDocument, path: str) -> None:
+    """Take a value away, and with its last value a table in which nothing else is written."""
+    table, _, key = path.rpartition(".")
+    place: Any = document.get(table) if table else document
+    if place is None or key not in place:
+        return
+    del place[key]
+    if table and not str(place.as_string()).strip():
+        del document[table]
+
+
+@lru_cache(maxsize=64)
+def _kinds(text: str) -> dict[str, Any]:
+    """Which kind each table is of, by its path."""
+    table = recipe.plain_table(text)
+    choosers = filter(recipe_fields.is_choice_of_kind, recipe_fields.in_force(table))
+    return {field.path.removesuffix(f".{TAG}"): recipe_fields.value_in(table, field) for field in choosers}
+
+
+def _holds(table: Mapping[str, Any], path: str) -> bool:
+    place: Any = table
+    for part in path.split("."):
+        if not isinstance(place, Mapping) or part not in place:
+            return False
+        place = place[part]
+    return True
+
+
+def _table_text(document: tomlkit.TOMLDocument, table: str) -> str:
+    """The body of a table as it is written, comments and all."""
+    held = document.get(table)
+    if held is None:
+        return ""
+    body = tomlkit.document()
+    for key, value in held.items():
+        body.add(key, value)
+    return held.as_string() if isinstance(held, tomlkit.items.Table) else tomlkit.dumps(body)
+
+
+def _put_table(document: tomlkit.TOMLDocument, table: str, body: str) -> None:
+    """A table anew, in the place of the old one and with the empty line that parts it from the next."""
+    old = document.get(table)
+    ends = old.as_string()[len(old.as_string().rstrip()) :] if isinstance(old, tomlkit.items.Table) else "\n"
+    made = tomlkit.parse(f"[{table}]\n{body.rstrip()}\n{ends[1:]}")[table]
+    document[table] = made
+
+
+def _text_of_file(path: Path) -> str:
+    """As recipe.read reads it. Raises RecipeErrors."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # line ends stay as they are
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeErrors([RecipeError("", f"cannot be read as UTF-8 text ({error})")], str(path)) from None
+
+
+def _is_other(path: Path, known: str) -> bool:
+    """Whether a file holds something else than it is known to hold."""
+    try:
+        return path.read_bytes().decode("utf-8-sig") != known
+    except FileNotFoundError:
+        return False
+    except (OSError, UnicodeDecodeError):
+        return True
+
+
+# ---- names ---------------------------------------------------------------------------------------------------------------
+
+
+def taken(file: RecipeFile, there: Mapping[str, recipe.RunRecipe | None]) -> bool:
+    """Whether runs of this name exist with another recipe; `there`: the workspace's runs by name."""
+    return any(name in there and there[name] != one for one, _ in file.runs() for name in [one.run])
+
+
+def already(file: RecipeFile, there: Mapping[str, recipe.RunRecipe | None]) -> int:
+    """How many of its runs exist with this very recipe."""
+    return sum(there.get(one.run) == one for one, _ in file.runs())
+
+
+def free_name(lineage: str, names: Sequence[str]) -> str:
+    """ "digits-2": the first name with a number that no lineage has."""
+    head, _, tail = lineage.rpartition("-")
+    stem = head if head and tail.isdecimal() else lineage
+    return next(name for number in range(2, 100_000) if (name := f"{stem}-{number}") not in names)

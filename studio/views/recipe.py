@@ -1,0 +1,585 @@
+"""A recipe being written: method, form, schedules, cost, checks, and the command that does the same.
+
+Holds no numbers of its own. The document is recipe_model.py's, what is said of it recipe_words.py's and recipe_checks.py's; the
+Session queues and starts, the Assistant measures.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QSize, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from engine import recipe, words
+from engine.fields import Field, RecipeErrors
+from engine.recipe import Recipe
+from studio import recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
+from studio.assistant import Assistant
+from studio.recipe_checks import Check, Known, Remedy
+from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
+from studio.recipe_words import Cost
+from studio.session import Session
+from studio.widgets.checks import ChecksCard, CheckWords
+from studio.widgets.command_card import CommandCard
+from studio.widgets.cost_card import CostCard, CostWords
+from studio.widgets.field_editor import FieldState, FieldWords
+from studio.widgets.method_cards import MethodCards
+from studio.widgets.recipe_form import FootWords, RecipeForm, Section
+from studio.widgets.recipe_head import Banner, RecipeHead
+from studio.widgets.schedules import SchedulesCard
+
+FILTER = "Recipes (*.toml);;All files (*)"
+KEYS: Mapping[str, str] = {"Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo", "Ctrl+Y": "redo", "Ctrl+S": "save", "Ctrl+O": "ask_open"}
+
+
+class RecipeView(QWidget):
+    """Signals upward: `go` asks for another view, `started` brings the first run of what was started."""
+
+    go = Signal(str)
+    started = Signal(str)
+
+    def __init__(self, session: Session, assistant: Assistant) -> None:
+        super().__init__()
+        self._session, self._assistant = session, assistant
+        self.open = OpenRecipe()
+        self._cost: Cost | None = None
+        self._asked = 0  # number of the measure under way
+        self._measuring = ""  # its words
+        self._failed: tuple[str, str] = ("", "")  # sentence and field of a measure that failed
+        self._asked_for: Recipe = self.open.last
+        self._checks: list[Check] = []
+        self._focus = "training.epochs"
+        self._clash_of: tuple[Any, str] = (None, "")
+        self.head = RecipeHead()
+        self.banner = Banner()
+        self.methods = MethodCards(recipe_words.method_cards())
+        self.form = RecipeForm()
+        self.schedules = SchedulesCard()
+        self.cost, self.checks, self.command = CostCard(), ChecksCard(), CommandCard()
+        self.setAcceptDrops(True)
+        self._lay_out()
+        self._connect()
+        self._show()
+
+    # ---- asked from outside -----------------------------------------------------------------------------------------------
+
+    def open_file(self, path: Path) -> None:
+        """Look at a recipe file; what it lacks to be one is said on the page."""
+        try:
+            self.open.open_file(Path(path))
+        except RecipeErrors as refused:
+            self.banner.say(f"This cannot be opened. {refused}", [])
+            return
+        self.banner.hide()
+        self._show()
+
+    def open_text(self, text: str, source: str) -> None:
+        """One like that of a run, which is `source`; where its lineage stands already, under a free name."""
+        try:
+            lineage = str(recipe.plain_table(text, source).get(LINEAGE, ""))
+            there = lineage in self._lineages()
+            self.open.open_text(text, source, recipe_model.free_name(lineage, self._lineages()) if there else "")
+        except RecipeErrors as refused:
+            self.banner.say(f"This cannot be opened. {refused}", [])
+            return
+        self.banner.hide()
+        self._show()
+
+    def use_data(self, table: Mapping[str, Any]) -> None:
+        """Train on these pictures: another data table, everything else as it is."""
+        self.open.use_data(table)
+        self._show()
+
+    def kept(self) -> Snapshot | None:
+        """What would be lost with the window."""
+        return self.open.now if self.open.unsaved else None
+
+    def restore(self, kept: Snapshot) -> None:
+        """Write on at what was not saved when the window was closed."""
+        try:
+            self.open.resume(kept)
+        except RecipeErrors:
+            return  # damaged: as good as none
+        self.banner.say("This recipe was not saved when the window was closed. Here it is as you left it.", [], "ok")
+        self._show()
+
+    # ---- showing ----------------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Everything from the document. Rows and curves that are the same are left as they are."""
+        asked, facts = self.open.last, self._facts()
+        errors = self._all_errors()
+        self._checks = recipe_checks.checks(asked, facts) if not self.open.errors else self._checks
+        self._show_form(facts, errors)
+        self._show_head(asked, errors)
+        self.methods.choose(str(self.open.kinds.get("method", "")))
+        self.schedules.show_recipe(asked, facts.steps_per_epoch)
+        self.checks.show_checks([_check_words(check) for check in self._checks], recipe_checks.headline(self._checks))
+        self._show_cost()
+        self._show_command()
+
+    def _show_form(self, facts: Known, errors: Mapping[str, str]) -> None:
+        layout = self.open.layout
+        sections = [Section("", tuple(map(_field_words, layout.basic)))]
+        sections += [Section(group.title, tuple(map(_field_words, group.fields))) for group in layout.groups]
+        self.form.show_sections(sections)
+        changes = self.open.changes()
+        changed = {one.field.path: one for one in changes}
+        weights = self._weights()
+        states = {}
+        for field in layout.fields:
+            was = recipe_fields.said(field, changed[field.path].before) if field.path in changed else ""
+            states[field.path] = FieldState(
+                text=self._text(field),
+                hint=recipe_words.hint(field, self.open, facts, weights),
+                changed_from=f"Changed from {was or 'nothing'}. Press to reset." if field.path in changed else "",
+                error=errors.get(field.path, ""),
+                range=recipe_words.range_words(field),
+                remedy=self._free_name_words() if field.path == LINEAGE and self._clash() else "",
+            )
+        self.form.show_states(states, {group.title: recipe_fields.summary(group, self.open.table) for group in layout.groups})
+        self.form.show_stray([f"{path}: {problem}" for path, problem in self.open.stray()])
+        against = "preset" if self.open.preset else "was"
+        self.form.show_changes([(one.field.path, _change_words(one, against)) for one in changes])
+        self.form.show_undo(self.open.can_undo, self.open.can_redo)
+        self.form.show_preset(f"Preset: {_preset_words(self.open.preset) or 'none'}")
+        self._show_foot(self._focus)
+
+    def _text(self, field: Field) -> str:
+        """What stands in the editor; while a person types there, what was typed and means the same."""
+        row, value = self.form.rows[field.path], self.open.value(field)
+        if row.editor.hasFocus() and field.kind not in ("choice", "switch"):
+            typed = row.text()
+            if recipe_model.same(recipe_fields.read(field, typed), value):
+                return typed
+        return recipe_fields.text_of(value)
+
+    def _show_foot(self, path: str) -> None:
+        field = self.open.field(path)
+        if field is None:
+            field = self.open.field(LINEAGE)
+        assert field is not None
+        self._focus = field.path
+        before = self.open.before(field)
+        is_changed = not recipe_model.same(before, self.open.value(field))
+        reset = f"Reset to {recipe_fields.said(field, before) or 'nothing'}" if is_changed else ""
+        self.form.show_foot(field.path, FootWords(*recipe_words.foot(field, self.open), reset))
+
+    def _show_head(self, asked: Recipe, errors: Mapping[str, str]) -> None:
+        labels = {field.path: recipe_fields.label_of(field) for field in self.open.layout.fields}
+        blocked = [check.title for check in self._checks if check.tone == "bad"] if not self.open.errors else []
+        seconds = self._cost.seconds_all(asked) if self._cost and self._cost.holds_for(asked) else None
+        lead, rest = recipe_words.sentence(asked, seconds)
+        clash = {LINEAGE: self._clash()} if self._clash() else {}
+        if refused := self.open.errors or clash:
+            lead, rest = recipe_words.refused(refused, labels)
+        self.head.show_words(recipe_words.where(self.open), lead, rest, bad=bool(refused))
+        why_not = f"{lead}{rest}." if self.open.errors else f"{blocked[0]}." if blocked else self._clash()
+        self.head.offer(not why_not, why_not)
+
+    def _show_cost(self) -> None:
+        self.cost.show_cost(self._cost_words())
+
+    def _cost_words(self) -> CostWords:
+        sentence, _ = self._failed
+        if self._asked:
+            return CostWords(note=self._measuring or "starting", button="Cancel")
+        if self._cost is None:
+            note = sentence or "Not measured yet. Measure takes one real step and says how long and how much memory it takes."
+            return CostWords(note=note, state="bad" if sentence else "", can_ask=not self.open.errors)
+        asked, cost = self.open.last, self._cost
+        memory, made_of = recipe_words.memory_words(cost)
+        room = cost.device_bytes
+        stale = not cost.holds_for(asked)
+        note = sentence or ("The recipe has changed since; measure again." if stale else f"measured {words.clock(cost.at)}")
+        return CostWords(
+            note=note,
+            figure=recipe_words.figure(cost.seconds_a_seed(asked if not stale else cost.asked)),
+            under=recipe_words.a_seed_words(cost, asked if not stale else cost.asked),
+            memory=memory,
+            made_of=made_of,
+            shares=tuple(part / room for part in cost.memory.values()) if room else (),
+            state="bad" if sentence else "warn" if stale else "",
+            can_ask=not self.open.errors,
+        )
+
+    def _show_command(self) -> None:
+        if self.open.errors:
+            self.command.show_command("", "Mend the values in red first.")
+            return
+        command = recipe_command.command(self.open, self.open.last)
+        self.command.show_command(command, "Save the recipe first: a command names its file.")
+
+    # ---- what follows -----------------------------------------------------------------------------------------------------
+
+    def _facts(self) -> Known:
+        asked, pictures = self.open.last, None
+        if self._cost is not None and self._cost.asked.data == asked.data:
+            pictures = int(self._cost.answer.get("pictures") or 0) or None
+        return recipe_checks.known(asked, pictures)
+
+    def _weights(self) -> int | None:
+        if self._cost is not None and self._cost.asked.model == self.open.last.model and self._cost.holds_for(self.open.last):
+            return int(self._cost.answer.get("weights") or 0) or None
+        return None
+
+    def _all_errors(self) -> dict[str, str]:
+        """The recipe's refusals, a name that is taken, and what the measure found wrong."""
+        found = dict(self.open.errors)
+        if clash := self._clash():
+            found.setdefault(LINEAGE, clash)
+        sentence, path = self._failed
+        if path and not found.get(path):
+            found[path] = sentence.removeprefix(f"{path}: ")
+        return found
+
+    def _clash(self) -> str:
+        """Why the lineage's name cannot be used here; empty if it can."""
+        if self.open.errors:
+            return ""
+        lineage = self.open.last.lineage
+        there = {one.name: one.recipe for one in self._session.runs if one.lineage == lineage}
+        key = (self.open.text, self.open.path, tuple(there.items()))
+        if key != self._clash_of[0]:
+            self._clash_of = (key, self._clash_words(lineage, there) if there else "")
+        return self._clash_of[1]
+
+    def _clash_words(self, lineage: str, there: Mapping[str, Any]) -> str:
+        file = self.open.file
+        if file is None or not recipe_model.taken(file, there):
+            return ""
+        return f"{lineage} exists here with another recipe; give this one another name"
+
+    def _free_name_words(self) -> str:
+        return f"Use {recipe_model.free_name(self.open.last.lineage, self._lineages())}"
+
+    def _lineages(self) -> list[str]:
+        return list({one.lineage for one in self._session.runs})
+
+    # ---- changing ---------------------------------------------------------------------------------------------------------
+
+    def _edit(self, path: str, text: str) -> None:
+        field = self.open.field(path)
+        if field is None:
+            return
+        if recipe_fields.is_choice_of_kind(field):
+            self.open.choose(path, text)
+        else:
+            self.open.type(field, text)
+        self._changed()
+
+    def _settle(self, path: str) -> None:
+        self.open.settle()
+        field = self.open.field(path)
+        if field is not None and path not in self.open.errors and path in self.form.rows:
+            self._show()
+
+    def _changed(self) -> None:
+        self._failed = ("", "")
+        self._show()
+
+    def _choose_method(self, name: str) -> None:
+        self.open.choose(recipe_fields.BY_CARD, name)
+        self._changed()
+
+    def _take_preset(self, name: str) -> None:
+        self.open.take_preset(name)
+        self.banner.hide()
+        self._changed()
+
+    def _reset(self, path: str) -> None:
+        self.open.reset(path)
+        self._changed()
+
+    def _reset_all(self) -> None:
+        self.open.reset_all()
+        self._changed()
+
+    def _heal(self, place: int) -> None:
+        """The remedy of a check."""
+        remedy: Remedy | None = self._checks[place].remedy
+        if remedy is not None:
+            self.open.set_all(remedy.values)
+            self._changed()
+
+    def _heal_field(self, path: str) -> None:
+        """The remedy beside a field: a free name for the lineage."""
+        if path == LINEAGE:
+            self.open.set(LINEAGE, recipe_model.free_name(self.open.last.lineage, self._lineages()))
+            self._changed()
+
+    def undo(self) -> None:
+        self.open.undo()
+        self._changed()
+
+    def redo(self) -> None:
+        self.open.redo()
+        self._changed()
+
+    def _browse(self, path: str) -> None:
+        field = self.open.field(path)
+        if field is None:
+            return
+        start = str(self.open.value(field) or Path.home())
+        chosen = QFileDialog.getExistingDirectory(self, "The folder with one sub-folder a class", start)
+        if chosen:
+            self.open.set(path, chosen)
+            self._changed()
+
+    # ---- files ------------------------------------------------------------------------------------------------------------
+
+    def ask_open(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open a recipe", self._folder(), FILTER)
+        if chosen:
+            self.open_file(Path(chosen))
+
+    def save(self) -> None:
+        """Where it came from; a recipe that is in no file yet is asked for a name."""
+        if self.open.path is None:
+            self.save_as()
+        else:
+            self._write(None)
+
+    def save_as(self) -> None:
+        name = str(Path(self._folder()) / self._file_name())
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the recipe as", name, FILTER)
+        if chosen:
+            path = Path(chosen)
+            self._write(path if path.suffix else path.with_suffix(".toml"), anyway=True)
+
+    def _write(self, path: Path | None, anyway: bool = False) -> None:
+        try:
+            self.open.save(path, anyway)
+        except ChangedOnDisk:
+            said = f"{self.open.name} was changed by somebody else since it was opened."
+            again = self.open.path
+            assert again is not None
+            acts = [("Overwrite", lambda: self._write(None, anyway=True)), ("Save as", self.save_as)]
+            self.banner.say(said, [*acts, ("Open what is there", lambda: self.open_file(again))])
+            return
+        except OSError as error:
+            self.banner.say(f"{path or self.open.path} cannot be written: {error.strerror or error}.", [])
+            return
+        self.banner.hide()
+        self._show()
+
+    def _folder(self) -> str:
+        return str(self.open.path.parent if self.open.path else Path.home())
+
+    def _file_name(self) -> str:
+        lineage = str(self.open.table.get(LINEAGE, "") or "recipe")
+        return self.open.name if self.open.path else f"{lineage}.toml".replace(os.sep, "-")
+
+    # ---- measuring, queueing, starting ------------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        if self._asked:
+            self._assistant.cancel(self._asked)
+            self._asked = 0
+        elif not self.open.errors:
+            self._failed, self._measuring, self._asked_for = ("", ""), "", self.open.last
+            folder = str(self._session.workspace.folder)
+            self._asked = self._assistant.ask("measure", recipe=self.open.whole_text(), workspace=folder)
+        self._show()
+
+    def _hear_progress(self, id_: int, share: float, said: str) -> None:
+        if id_ == self._asked and id_:
+            self._measuring = said
+            self._show_cost()
+
+    def _hear_answer(self, id_: int, answer: dict[str, Any]) -> None:
+        if id_ == self._asked and id_:
+            self._asked, self._cost = 0, Cost(answer, self._asked_for, time.time())
+            self._show()
+
+    def _hear_failure(self, id_: int, sentence: str, path: str) -> None:
+        if id_ == self._asked and id_:
+            self._asked, self._failed = 0, (f"{sentence[:1].upper()}{sentence[1:]}" if not path else sentence, path)
+            self._show()
+            self.form.reveal(path)
+
+    def add_to_queue(self) -> None:
+        file = self.open.file
+        if file is not None and self._session.add_to_queue(file):
+            runs = words.plural(len(self.open.last.seeds) * (self.open.last.generations + 1), "run")
+            said = f"{runs} of {self.open.last.lineage} in the queue."
+            self.banner.say(said, [("Look", lambda: self.go.emit("queue"))], "ok")
+            self._show()
+
+    def start_now(self) -> None:
+        file = self.open.file
+        if file is None:
+            return
+        first = next(file.runs())[0].run
+        if self._session.start_now(file):
+            self.banner.hide()
+            self.started.emit(first)
+            self.go.emit("live")
+
+    # ---- events -----------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        """Keys of this page come before those of the window, which knows Ctrl+O too."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _act(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        act = _act(event)
+        if act:
+            getattr(self, act)()
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped(event)
+        if path:
+            event.acceptProposedAction()
+            self.open_file(path)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._show()
+
+    # ---- building ---------------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        form = self.form
+        form.edited.connect(self._edit)
+        form.settled.connect(self._settle)
+        form.focused.connect(self._show_foot)
+        form.reset_asked.connect(self._reset)
+        form.reset_all_asked.connect(self._reset_all)
+        form.browse_asked.connect(self._browse)
+        form.remedy_asked.connect(self._heal_field)
+        form.preset_chosen.connect(self._take_preset)
+        form.undo_asked.connect(self.undo)
+        form.redo_asked.connect(self.redo)
+        self.methods.chosen.connect(self._choose_method)
+        self.checks.remedy_asked.connect(self._heal)
+        self.cost.measure_asked.connect(self._measure)
+        self.head.open.clicked.connect(self.ask_open)
+        self.head.save_as.clicked.connect(self.save_as)
+        self.head.queue.clicked.connect(self.add_to_queue)
+        self.head.start.clicked.connect(self.start_now)
+        self._assistant.progressed.connect(self._hear_progress)
+        self._assistant.answered.connect(self._hear_answer)
+        self._assistant.failed.connect(self._hear_failure)
+        self._session.runs_changed.connect(self._look_at_names)
+
+    def _look_at_names(self) -> None:
+        """Runs came or went: a name may be taken now."""
+        if self.isVisible() and self._clash_of[1] != self._clash():
+            self._show()
+
+    def _lay_out(self) -> None:
+        groups = [
+            (recipe_words.method_title(method), [(name, _preset_words(name)) for name in names])
+            for method, names in recipe_model.presets().items()
+        ]
+        self.form.offer_presets(groups)
+        for wide in (self.form, self.schedules, self.cost, self.checks, self.command):
+            wide.setSizePolicy(QSizePolicy.Policy.Ignored, wide.sizePolicy().verticalPolicy())
+        below = _Columns(self.form, self.schedules, _stacked(self.cost, self.checks, self.command))
+        page = QVBoxLayout(self)
+        page.setContentsMargins(16, 10, 16, 12)
+        page.setSpacing(12)
+        for part in (self.head, self.banner, self.methods):
+            page.addWidget(part)
+        page.addWidget(below, 1)
+        self.banner.hide()
+        theme.signals.changed.connect(self._fit)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.form.setMinimumSize(theme.px(400), theme.px(400))
+        self.schedules.setMinimumWidth(theme.px(240))
+        self.checks.setMinimumSize(theme.px(270), theme.px(140))
+
+
+def _act(event: QKeyEvent) -> str:
+    pressed = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
+    return KEYS.get(pressed, "")
+
+
+def _dropped(event: QDropEvent) -> Path | None:
+    """The recipe among what is dragged; everything else is the window's."""
+    paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+    return next((path for path in paths if path.suffix.lower() == ".toml"), None)
+
+
+def _field_words(field: Field) -> FieldWords:
+    choices = tuple((choice, recipe_fields.choice_text(choice)) for choice in field.choices)
+    kind = field.kind if field.kind in ("choice", "switch") else "path" if recipe_fields.is_path(field) else "line"
+    return FieldWords(field.path, recipe_fields.label_of(field), kind, field.unit, choices)
+
+
+def _change_words(one: recipe_model.Changed, against: str) -> str:
+    now, before = (recipe_fields.said(one.field, value) or "nothing" for value in (one.now, one.before))
+    return f"{recipe_fields.label_of(one.field)} {now}, {against} {before}"
+
+
+def _preset_words(name: str) -> str:
+    return name.replace("-", " ")
+
+
+def _check_words(check: Check) -> CheckWords:
+    return CheckWords(check.tone, check.title, check.reason, check.remedy.label if check.remedy else "")
+
+
+def _stacked(cost: QWidget, checks: QWidget, command: QWidget) -> QWidget:
+    """The right column."""
+    right = QWidget()
+    column = QVBoxLayout(right)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(12)
+    column.addWidget(cost)
+    column.addWidget(checks, 3)
+    column.addWidget(command, 1)
+    return right
+
+
+class _Columns(QWidget):
+    """Three columns, or two where three do not fit: the second over the third.
+
+    They scroll inside, so they want no more room than they need: else the page would scroll before they do.
+    """
+
+    def __init__(self, form: QWidget, schedules: QWidget, right: QWidget) -> None:
+        super().__init__()
+        self._parts = (form, schedules, right)
+        self._rest = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(form, 14)
+        whole.addLayout(self._rest, 21)
+        self._rest.addWidget(schedules, 10)
+        self._rest.addWidget(right, 11)
+        for layout in (whole, self._rest):
+            layout.setSpacing(12)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wanted = sum(part.minimumSizeHint().expandedTo(part.minimumSize()).width() for part in self._parts)
+        narrow = self.width() < wanted + 24
+        self._rest.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as two columns need, for three become two."""
+        needs = [part.minimumSizeHint().expandedTo(part.minimumSize()).width() for part in self._parts]
+        return QSize(needs[0] + max(needs[1:]) + 12, super().minimumSizeHint().height())

@@ -1,0 +1,431 @@
+"""The table of the queue: group rows, generations and runs, drawn a row at a time, ordered by hand or by keys.
+
+Given rows (queue_model.py), it gives wishes: what to open, fold, move, take out. It changes nothing itself, neither the order
+nor what is folded: both come back as other rows.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QDrag,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+
+from engine import words
+from studio import theme
+from studio.queue_model import Row
+from studio.widgets.run_rows import (
+    BEST,
+    ENDS,
+    HANDLE,
+    HEADS,
+    METHOD,
+    PROGRESS,
+    RIGHT,
+    ROOT,
+    RUN,
+    SEED,
+    STATE,
+    Index,
+    RunsModel,
+    cells,
+    movable,
+)
+from studio.widgets.state_mark import mark_of
+
+KEYS, SIDES = Qt.Key, Qt.AlignmentFlag
+WIDTHS = {HANDLE: 28, RUN: 92, METHOD: 94, SEED: 58, STATE: 197, PROGRESS: 84, BEST: 91, ENDS: 136}  # the least
+SHARES = {RUN: 3, METHOD: 3, STATE: 7, ENDS: 1}  # of what room there is besides
+GIVE_WAY = (METHOD, PROGRESS, BEST)  # in this order, where there is no room for all
+INDENTS = (0, 20, 38)  # of a title, by depth
+
+
+class _Height(QStyledItemDelegate):
+    """Rows as high as in every table."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(theme.px(40), max(theme.px(30), QFontMetrics(theme.font("body")).height() + theme.px(12)))
+
+
+class RunTable(QTreeView):
+    """Signals tell runs by name and rows by place; `nudged` is -1 for up, 1 for down."""
+
+    opened = Signal(int)
+    turned = Signal(int)
+    nudged = Signal(int)
+    taken_out = Signal()
+    selection_moved = Signal()
+    menu_asked = Signal(QPoint)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.runs = RunsModel(self)
+        self._pointed = -1
+        self._unwanted: set[int] = set()  # columns that a person has hidden
+        self._icons: dict[tuple[str, str, int, float], QPixmap] = {}
+        self.setModel(self.runs)
+        self.setItemDelegate(_Height(self))
+        self.setAccessibleName("Runs in the order of their turn")
+        self._calm()
+        self._take_drops()
+        self.selectionModel().selectionChanged.connect(lambda *_: self.selection_moved.emit())
+        theme.signals.changed.connect(self._redress)
+
+    # ---- rows ---------------------------------------------------------------------------------------------------------
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Other rows; what was selected stays selected as far as it is there, and so does the row of the keyboard."""
+        if list(rows) == self.runs.rows:
+            return
+        chosen, current = self.chosen(), self._current_row()
+        model = self.selectionModel()
+        model.blockSignals(True)
+        self.runs.show_rows(rows)
+        self._select(chosen, current)
+        model.blockSignals(False)
+        self.viewport().update()
+        if [row.key for row in self.chosen()] != [row.key for row in chosen]:
+            self.selection_moved.emit()
+
+    def chosen(self) -> list[Row]:
+        """The selected rows, from above."""
+        places = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self.runs.rows[place] for place in places if place < len(self.runs.rows)]
+
+    def choose(self, keys: Iterable[str]) -> None:
+        """Select rows by their keys; the first is in sight and has the keyboard."""
+        wanted = set(keys)
+        rows = [row for row in self.runs.rows if row.key in wanted]
+        self._select(rows, rows[0] if rows else None)
+        if rows:
+            self.scrollTo(self.currentIndex())
+
+    def _current_row(self) -> Row | None:
+        index = self.currentIndex()
+        return self.runs.rows[index.row()] if index.isValid() and index.row() < len(self.runs.rows) else None
+
+    def _select(self, chosen: Sequence[Row], current: Row | None) -> None:
+        """Rows with the same keys; where a row is gone, the first that shows one of its runs."""
+        selection = QItemSelection()
+        for place in sorted({place for row in chosen if (place := self._place_of(row)) is not None}):
+            selection.select(self.runs.index(place, 0), self.runs.index(place, len(HEADS) - 1))
+        flags = QItemSelectionModel.SelectionFlag
+        place = self._place_of(current) if current is not None else None
+        if place is not None:
+            self.selectionModel().setCurrentIndex(self.runs.index(place, RUN), flags.NoUpdate)
+        self.selectionModel().select(selection, flags.ClearAndSelect)
+
+    def _place_of(self, row: Row) -> int | None:
+        places = [place for place, there in enumerate(self.runs.rows) if there.key == row.key]
+        sharing = (
+            place for place, there in enumerate(self.runs.rows) if there.kind != "group" and set(there.names) & set(row.names)
+        )
+        return places[0] if places else next(sharing, None)
+
+    # ---- columns ------------------------------------------------------------------------------------------------------
+
+    def show_column(self, column: int, shown: bool) -> None:
+        (self._unwanted.discard if shown else self._unwanted.add)(column)
+        self._fit()
+
+    def shows_column(self, column: int) -> bool:
+        """Whether it is wanted; it may still have given way to others."""
+        return column not in self._unwanted
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Every column its least, and the room there is besides to those with words in them."""
+        shown = self._that_fit()
+        for column in range(len(HEADS)):
+            self.setColumnHidden(column, column not in shown)
+        spare = max(0, self.viewport().width() - _least(shown))
+        shares = sum(SHARES.get(column, 0) for column in shown)
+        for column in shown:
+            extra = spare * SHARES.get(column, 0) // shares
+            spare, shares = spare - extra, shares - SHARES.get(column, 0)  # to the last pixel: a row is drawn to the edge
+            self.setColumnWidth(column, theme.px(WIDTHS[column]) + extra)
+
+    def _that_fit(self) -> list[int]:
+        shown = [column for column in range(len(HEADS)) if column not in self._unwanted]
+        for column in GIVE_WAY:
+            if column in shown and _least(shown) > self.viewport().width():
+                shown.remove(column)
+        return shown
+
+    # ---- keys and pointer -----------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        place, key = self.currentIndex().row(), event.key()
+        moves = {KEYS.Key_Up: -1, KEYS.Key_Down: 1}
+        if event.modifiers() == Qt.KeyboardModifier.AltModifier and key in moves:
+            self.nudged.emit(moves[KEYS(key)])
+        elif place < 0:
+            super().keyPressEvent(event)
+        elif key in (KEYS.Key_Return, KEYS.Key_Enter):
+            self.opened.emit(place)
+        elif key == KEYS.Key_Delete:
+            self.taken_out.emit()
+        elif key in (KEYS.Key_Space, KEYS.Key_Left, KEYS.Key_Right):
+            self._turn(place, wanted={KEYS.Key_Left: False, KEYS.Key_Right: True}.get(KEYS(key)))
+        else:
+            super().keyPressEvent(event)
+
+    def _turn(self, place: int, wanted: bool | None = None) -> None:
+        """Fold or unfold; None for the other way round."""
+        row = self.runs.rows[place]
+        if row.is_open is not None and wanted != row.is_open:
+            self.turned.emit(place)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        place = self.indexAt(event.position().toPoint()).row()
+        if place >= 0 and self._arrow(place).contains(event.position().toPoint()):
+            self._turn(place)
+            event.accept()
+            return
+        super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        place = self.indexAt(event.position().toPoint()).row()
+        if place < 0 or self._arrow(place).contains(event.position().toPoint()):
+            return
+        if self.runs.rows[place].kind == "group":
+            self._turn(place)
+        else:
+            self.opened.emit(place)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._point_at(self.indexAt(event.position().toPoint()).row())
+        super().mouseMoveEvent(event)
+
+    def leaveEvent(self, event: object) -> None:
+        self._point_at(-1)
+
+    def _point_at(self, place: int) -> None:
+        if place != self._pointed:
+            self._pointed = place
+            self.viewport().update()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """By the pointer, or at the row of the keyboard."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            self.menu_asked.emit(event.globalPos())
+        elif self.currentIndex().isValid():
+            corner = self.visualRect(self.currentIndex()).bottomLeft()
+            self.menu_asked.emit(self.viewport().mapToGlobal(corner))
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        names = movable(self.chosen())
+        if not names:
+            return
+        drag = QDrag(self)
+        drag.setMimeData(self.runs.mimeData(self.selectionModel().selectedRows()))
+        drag.setPixmap(_label(names[0] if len(names) == 1 else words.plural(len(names), "run")))
+        drag.exec(Qt.DropAction.MoveAction)
+
+    # ---- drawing ------------------------------------------------------------------------------------------------------
+
+    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """The whole row at once: group rows run across the columns."""
+        row, place = self.runs.rows[index.row()], QRect(0, option.rect.y(), self.viewport().width(), option.rect.height())
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_ground(painter, place, row, index)
+        self._paint_handle(painter, place, row)
+        self._paint_fold(painter, index.row(), row)
+        if row.kind == "group":
+            self._paint_group(painter, place, row)
+        else:
+            self._paint_cells(painter, place, row)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, place: QRect, row: Row, index: Index) -> None:
+        selected = self.selectionModel().isRowSelected(index.row(), ROOT)
+        ground = (
+            "sel" if selected else "hover" if index.row() == self._pointed else "raised" if row.kind == "group" else "panel"
+        )
+        painter.fillRect(place, theme.color(ground))
+        painter.fillRect(QRect(place.left(), place.bottom(), place.width(), 1), theme.color("line"))
+        if self.hasFocus() and index.row() == self.currentIndex().row():
+            painter.setPen(QPen(theme.color("focus"), 2))
+            painter.drawRect(place.adjusted(1, 1, -1, -2))
+
+    def _paint_handle(self, painter: QPainter, place: QRect, row: Row) -> None:
+        """Only where it can be taken."""
+        if row.movable:
+            side = theme.px(12)
+            self._paint_icon(painter, QPoint(theme.px(11), _above(place, side)), "drag", "muted", 12)
+
+    def _arrow(self, place: int) -> QRect:
+        """Where the fold of a row is pressed; empty for one without."""
+        row = self.runs.rows[place]
+        if row.is_open is None:
+            return QRect()
+        there = self.visualRect(self.runs.index(place, RUN))
+        inset = theme.px(INDENTS[row.depth] - 12) if row.depth else 0
+        return QRect(there.left() + inset - theme.px(5), there.top(), theme.px(22), there.height())
+
+    def _paint_fold(self, painter: QPainter, place: int, row: Row) -> None:
+        if row.is_open is not None:
+            side, room = theme.px(12), self._arrow(place)
+            spot = QPoint(room.left() + theme.px(5), _above(room, side))
+            self._paint_icon(painter, spot, "chevron-down" if row.is_open else "chevron-right", "muted", 12)
+
+    def _paint_group(self, painter: QPainter, place: QRect, row: Row) -> None:
+        left = self._cell(RUN).left() + theme.px(18)
+        right = place.right() - theme.px(8)
+        small = QFontMetrics(theme.font("small"))
+        summary = min(small.horizontalAdvance(row.summary) + theme.px(2), (right - left) // 2)
+        _write(painter, _between(place, right - summary, right), row.summary, "small", "text2", SIDES.AlignRight)
+        room = _between(place, left, right - summary - theme.px(12))
+        used = _write(painter, room, row.title, "body", "text")
+        _write(painter, room.adjusted(used + theme.px(8), 0, 0, 0), row.hint, "small", "muted")
+
+    def _paint_cells(self, painter: QPainter, place: QRect, row: Row) -> None:
+        gap = theme.px(8)
+        texts, tones = cells(row), {METHOD: "text2", SEED: "text2", ENDS: "text2"}
+        for column in range(RUN, len(HEADS)):
+            room = self._cell(column)
+            if self.isColumnHidden(column):
+                continue
+            spot = _between(place, room.left() + gap, room.right() - gap)
+            if column == RUN:
+                spot = self._paint_square(painter, spot, row)
+            elif column == STATE:
+                spot = self._paint_mark(painter, spot, row)
+            if column == PROGRESS:
+                _paint_bar(painter, spot, row.share)
+            else:
+                side = SIDES.AlignRight if column in RIGHT else SIDES.AlignLeft
+                _write(painter, spot, texts[column], "body", tones.get(column, "text"), side)
+
+    def _paint_square(self, painter: QPainter, spot: QRect, row: Row) -> QRect:
+        """The colour of a generation, before its name. Returns what room is left."""
+        spot = spot.adjusted(theme.px(INDENTS[row.depth]) if row.depth else 0, 0, 0, 0)
+        if row.generation is None:
+            return spot
+        side = theme.px(10)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color(theme.generation_color(row.generation)))
+        painter.drawRoundedRect(QRectF(spot.left(), spot.center().y() - side / 2 + 1, side, side), theme.px(2), theme.px(2))
+        return spot.adjusted(side + theme.px(8), 0, 0, 0)
+
+    def _paint_mark(self, painter: QPainter, spot: QRect, row: Row) -> QRect:
+        side = theme.px(14)
+        self._paint_icon(painter, QPoint(spot.left(), _above(spot, side)), *mark_of(*row.mark), 14)
+        return spot.adjusted(side + theme.px(7), 0, 0, 0)
+
+    def _paint_icon(self, painter: QPainter, corner: QPoint, name: str, token: str, size: int) -> None:
+        """Drawn once for a theme and a screen; a page has a hundred of them."""
+        key = (name, token, size, self.devicePixelRatioF())
+        if key not in self._icons:
+            self._icons[key] = theme.pixmap(name, token, size, key[3])
+        painter.drawPixmap(corner, self._icons[key])
+
+    def _cell(self, column: int) -> QRect:
+        return QRect(self.columnViewportPosition(column), 0, self.columnWidth(column), 1)
+
+    # ---- how it is made -------------------------------------------------------------------------------------------------
+
+    def _calm(self) -> None:
+        self.setFrameShape(QTreeView.Shape.NoFrame)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setItemsExpandable(False)
+        self.setUniformRowHeights(True)
+        self.setMouseTracking(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setMinimumHeight(theme.px(160))
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionsMovable(False)
+        header.setMinimumSectionSize(theme.px(20))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionsClickable(False)
+
+    def _take_drops(self) -> None:
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setDragDropOverwriteMode(False)
+        self.setDropIndicatorShown(True)
+
+    def _redress(self) -> None:
+        self._icons.clear()
+        self.scheduleDelayedItemsLayout()
+        self._fit()
+        self.viewport().update()
+
+
+def _least(columns: Iterable[int]) -> int:
+    return sum(theme.px(WIDTHS[column]) for column in columns)
+
+
+def _above(place: QRect, side: int) -> int:
+    """The upper edge of what stands in the middle of a row."""
+    return place.center().y() - side // 2 + 1
+
+
+def _between(place: QRect, left: int, right: int) -> QRect:
+    return QRect(left, place.top(), max(0, right - left), place.height() - 1)
+
+
+def _write(painter: QPainter, room: QRect, text: str, kind: str, token: str, side: Qt.AlignmentFlag = SIDES.AlignLeft) -> int:
+    """Returns the width."""
+    font: QFont = theme.font("small" if kind == "small" else "body")
+    metrics = QFontMetrics(font)
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+    painter.setFont(font)
+    painter.setPen(theme.color(token))
+    painter.drawText(room, int(side | SIDES.AlignVCenter | Qt.TextFlag.TextSingleLine), shown)
+    return metrics.horizontalAdvance(shown)
+
+
+def _paint_bar(painter: QPainter, room: QRect, share: float | None) -> None:
+    """A bar of 4 px and its percentage."""
+    if share is None:
+        return
+    font = theme.font("small")
+    number, high = QFontMetrics(font).horizontalAdvance(words.percent(1.0, 0)), theme.px(4)
+    bar = QRectF(room.left(), room.center().y() - high / 2 + 1, max(0, room.width() - number - theme.px(8)), high)
+    painter.setPen(Qt.PenStyle.NoPen)
+    for width, token in ((bar.width(), "line"), (bar.width() * share, "accenttext")):
+        painter.setBrush(theme.color(token))
+        painter.drawRoundedRect(QRectF(bar.left(), bar.top(), max(width, high), high), high / 2, high / 2)
+    _write(painter, room, words.percent(share, 0), "small", "muted", SIDES.AlignRight)
+
+
+def _label(text: str) -> QPixmap:
+    """What is seen of a block while it is dragged."""
+    metrics = QFontMetrics(theme.font("small"))
+    made = QPixmap(metrics.horizontalAdvance(text) + theme.px(20), metrics.height() + theme.px(10))
+    made.fill(theme.color("sel"))
+    painter = QPainter(made)
+    painter.setFont(theme.font("small"))
+    painter.setPen(theme.color("text"))
+    painter.drawText(made.rect(), int(SIDES.AlignCenter), text)
+    painter.end()
+    return made

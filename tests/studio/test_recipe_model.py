@@ -1,0 +1,660 @@
+"""The open recipe: text with comments, refusals by field, undo, presets, files, the command; what is said and advised."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import rates, recipe
+from engine.fields import Field, RecipeErrors
+from engine.recipe import Recipe
+from studio import recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_schedules, recipe_words
+from studio.recipe_model import ChangedOnDisk, OpenRecipe
+
+TEXT = """\
+# mine
+version = 1
+lineage = "toy"          # its name
+generations = 1
+seeds = [0, 1, 2]
+
+[method]
+name = "ban"             # the teacher alone
+
+[training]
+epochs = 4               # short
+batch = 8
+"""
+
+
+def opened(text: str = TEXT) -> OpenRecipe:
+    asked = OpenRecipe()
+    asked.open_text(text, "toy")
+    return asked
+
+
+def field(asked: OpenRecipe, path: str) -> Field:
+    found = asked.field(path)
+    assert found is not None, path
+    return found
+
+
+# ---- the document --------------------------------------------------------------------------------------------------------
+
+
+def test_that_comments_and_order_survive_a_change_and_a_save(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    asked = OpenRecipe()
+    asked.open_file(file)
+    asked.set("training.epochs", 5)
+    asked.save()
+    assert file.read_text() == TEXT.replace("epochs = 4 ", "epochs = 5 ")
+
+
+def test_that_an_unchanged_recipe_is_saved_letter_by_letter(tmp_path: Path) -> None:
+    for name in recipe.shipped():
+        asked = OpenRecipe(name)
+        asked.save(tmp_path / f"{name}.toml")
+        assert (tmp_path / f"{name}.toml").read_text() == recipe.shipped_text(name)
+
+
+def test_that_windows_line_ends_stay(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    asked = OpenRecipe()
+    asked.open_file(file)
+    asked.set("training.epochs", 5)
+    asked.save()
+    assert b"epochs = 5               # short\r\n" in file.read_bytes()
+
+
+def test_that_a_number_is_written_as_it_was_typed() -> None:
+    asked = opened()
+    asked.type(field(asked, "optimizer.lr"), "1e-3")
+    assert "lr = 1e-3" in asked.text and asked.last.optimizer.lr == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "value"),
+    [
+        ("training.batch", "4,096", 4096),
+        ("training.batch", "007", 7),
+        ("optimizer.lr", "125e−6", 125e-6),
+        ("optimizer.lr", ".5", 0.5),
+        ("seeds", "0 1 2", (0, 1, 2)),
+        ("seeds", "[3, 4]", (3, 4)),
+    ],
+)
+def test_that_what_people_type_is_understood(path: str, typed: str, value: Any) -> None:
+    asked = opened()
+    asked.type(field(asked, path), typed)
+    assert not asked.errors
+    assert recipe_model.same(recipe.flat(recipe.to_table(asked.last))[path], value)
+
+
+def test_that_a_decimal_comma_is_refused_and_never_a_thousand() -> None:
+    asked = opened()
+    asked.type(field(asked, "optimizer.lr"), "0,03")
+    assert "'0,03' is not a number" in asked.errors["optimizer.lr"]
+
+
+# ---- every field ---------------------------------------------------------------------------------------------------------
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Every kind of every table that has several."""
+    table: dict[str, Any] = {}
+    choosers = [one for one in recipe_fields.in_force(table) if recipe_fields.is_choice_of_kind(one)]
+    return [(chooser.path, kind) for chooser in choosers for kind in chooser.choices]
+
+
+@pytest.mark.parametrize(("path", "kind"), kinds())
+def test_that_every_kind_can_be_chosen_and_shows_exactly_its_own_fields(path: str, kind: str) -> None:
+    asked = opened()
+    asked.choose(path, kind)
+    table = path.removesuffix(".name")
+    own = {one.path for one in asked.layout.fields if one.path.startswith(f"{table}.")} - {path}
+    wanted = {f"{table}.{name}" for name in recipe_fields.kinds_of(table)[kind].__struct_fields__}
+    assert own == wanted
+    assert set(asked.errors) <= {"data.path"}  # a folder has to be named by a person
+
+
+def test_that_every_field_of_the_schema_is_asked_for_somewhere() -> None:
+    found = {recipe_fields.BY_CARD, *recipe_fields.NOT_ASKED}
+    for path, kind in kinds():
+        asked = opened()
+        asked.choose(path, kind)
+        found |= {one.path for one in asked.layout.fields}
+    assert found == {one.path for one in recipe.all_fields()}
+
+
+@pytest.mark.parametrize("path", sorted({one.path for one in recipe.all_fields()} - {"version", "method.name"}))
+def test_that_the_text_of_every_default_reads_back_as_the_same_value(path: str) -> None:
+    for one in (each for each in recipe.all_fields() if each.path == path and each.default is not None):
+        assert recipe_model.same(recipe_fields.read(one, recipe_fields.text_of(one.default)), one.default)
+
+
+# ---- kinds ---------------------------------------------------------------------------------------------------------------
+
+
+def test_that_choosing_a_kind_brings_its_defaults_and_switching_back_what_was_there() -> None:
+    asked = OpenRecipe("born-again-digits")
+    before = asked.text
+    asked.choose("model.name", "vit")
+    assert asked.last.model == recipe.Vit()
+    asked.set("model.heads", 4)
+    asked.choose("model.name", "small_cnn")
+    assert asked.text == before
+    asked.choose("model.name", "vit")
+    assert asked.last.model == recipe.Vit(heads=4)
+
+
+def test_that_a_method_brings_as_many_generations_as_it_takes() -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.choose("method.name", "supervised")
+    assert asked.last.generations == 0 and not asked.errors
+    asked.choose("method.name", "ban")
+    assert asked.last.generations == 3 and not asked.errors
+    asked.undo()
+    asked.undo()
+    assert asked.text == recipe.shipped_text("born-again-digits")
+
+
+def test_that_a_method_that_needs_a_student_gets_one() -> None:
+    asked = opened('lineage = "toy"\n')
+    asked.choose("method.name", "ban")
+    assert asked.last.generations == 1 and not asked.errors
+
+
+# ---- refusals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "words"),
+    [
+        ({"training.batch": "6x"}, "training.batch", "whole number"),
+        ({"training.batch": ""}, "training.batch", "is empty"),
+        ({"training.batch": 0}, "training.batch", "outside"),
+        ({"training.epochs": 1.5}, "training.epochs", "whole number"),
+        ({"optimizer.lr": 0.0}, "optimizer.lr", "outside"),
+        ({"optimizer.lr": "fast"}, "optimizer.lr", "not a number"),
+        ({"augment.flip": "yes"}, "augment.flip", "true or false"),
+        ({"compute.device": "tpu"}, "compute.device", "unknown choice"),
+        ({"model.name": "vti"}, "model.name", "nearest first: vit"),
+        ({"seeds": []}, "seeds", "is empty"),
+        ({"seeds": [1, 1]}, "seeds", "twice"),
+        ({"seeds": [0, "b"]}, "seeds", "list of whole numbers"),
+        ({"seeds": [-1]}, "seeds", "outside"),
+        ({"lineage": "a b"}, "lineage", "cannot name a folder"),
+        ({"lineage": ""}, "lineage", "cannot name a folder"),
+        ({"generations": 0}, "generations", "nobody would be taught"),
+        ({"method.name": "supervised"}, "method.name", "has no teacher"),
+        ({"schedule.warmup_epochs": 9}, "schedule.warmup_epochs", "longer than the 4 epochs"),
+        ({"schedule": {"name": "step", "milestones": [3, 2]}}, "schedule.milestones", "do not rise"),
+        ({"schedule": {"name": "step", "milestones": [2], "warmup_epochs": 3}}, "schedule.milestones", "within the warm-up"),
+        ({"model": {"name": "resnet", "depth": 21}}, "model.depth", "not 6n+2"),
+        ({"model": {"name": "vit", "width": 97}}, "model.width", "not a multiple"),
+        ({"data.test_share": 0.8}, "data.val_share", "leave nothing to train on"),
+        ({"data": {"name": "folder"}}, "data.path", "is missing"),
+        ({"data": {"name": "folder", "path": "/no/where"}}, "data.path", "is not there"),
+        ({"modle": 1}, "modle", "unknown field"),
+        ({"model": 3}, "model", "not a table"),
+    ],
+)
+def test_that_every_refusal_stands_with_its_field_and_the_last_good_recipe_stays(
+    values: dict[str, Any], path: str, words: str
+) -> None:
+    asked = opened()
+    good = asked.last
+    asked.set_all(values.items())
+    assert words in asked.errors[path]
+    assert asked.file is None
+    if "/no/where" not in str(values):
+        assert asked.last == good
+    asked.undo()
+    assert not asked.errors
+
+
+def test_that_a_file_with_a_refused_value_can_be_opened_and_mended(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(TEXT.replace("batch = 8", 'batch = "8"'))
+    asked = OpenRecipe()
+    asked.open_file(file)
+    assert list(asked.errors) == ["training.batch"] and asked.text == file.read_text()
+    asked.type(field(asked, "training.batch"), "8")
+    assert not asked.errors and asked.last.training.batch == 8
+
+
+def test_that_what_is_no_toml_is_refused_with_its_line_and_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text("lineage = \n")
+    asked = OpenRecipe()
+    before = asked.text
+    with pytest.raises(RecipeErrors, match="line 1"):
+        asked.open_file(file)
+    assert asked.text == before and not asked.can_undo
+
+
+def test_that_a_field_nobody_knows_is_told_although_it_has_no_row() -> None:
+    asked = opened(TEXT + "\n[optimiser]\nlr = 1\n")
+    assert [path for path, _ in asked.stray()] == ["optimiser"]
+
+
+# ---- undo ----------------------------------------------------------------------------------------------------------------
+
+
+def test_that_typing_in_one_field_is_one_step_of_undo() -> None:
+    asked = opened()
+    batch = field(asked, "training.batch")
+    for text in ("", "1", "12", "128"):
+        asked.type(batch, text)
+    assert asked.last.training.batch == 128
+    asked.undo()
+    assert asked.text == TEXT
+    asked.redo()
+    assert asked.last.training.batch == 128
+
+
+def test_that_two_fields_and_two_visits_are_two_steps() -> None:
+    asked = opened()
+    asked.type(field(asked, "training.batch"), "16")
+    asked.type(field(asked, "training.epochs"), "5")
+    asked.settle()
+    asked.type(field(asked, "training.epochs"), "6")
+    asked.undo()
+    assert (asked.last.training.batch, asked.last.training.epochs) == (16, 5)
+    asked.undo()
+    assert (asked.last.training.batch, asked.last.training.epochs) == (16, 4)
+    asked.undo()
+    assert asked.text == TEXT
+
+
+def test_that_what_was_typed_and_typed_away_is_no_step() -> None:
+    asked = OpenRecipe()
+    epochs = field(asked, "training.epochs")
+    asked.type(epochs, "400")
+    asked.type(epochs, "40")
+    assert not asked.can_undo
+
+
+def test_that_a_new_change_forgets_what_was_undone() -> None:
+    asked = opened()
+    asked.set("training.epochs", 5)
+    asked.undo()
+    asked.set("training.epochs", 6)
+    assert not asked.can_redo
+
+
+def test_that_opening_another_recipe_can_be_taken_back() -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.set("training.epochs", 7)
+    asked.open_text(TEXT, "toy")
+    asked.undo()
+    assert asked.last.training.epochs == 7 and asked.preset == "born-again-digits"
+
+
+# ---- changed from the preset ---------------------------------------------------------------------------------------------
+
+
+def test_that_changes_are_told_and_can_be_taken_back_one_by_one() -> None:
+    asked = OpenRecipe("born-again-digits")
+    assert asked.changes() == []
+    asked.set("training.epochs", 50)
+    asked.set("augment.flip", True)
+    assert {one.field.path: (one.before, one.now) for one in asked.changes()} == {
+        "training.epochs": (40, 50),
+        "augment.flip": (False, True),
+    }
+    asked.reset("training.epochs")
+    assert [one.field.path for one in asked.changes()] == ["augment.flip"]
+    asked.reset("augment.flip")
+    assert asked.text == recipe.shipped_text("born-again-digits")
+
+
+def test_that_of_another_kind_only_the_choice_and_what_is_no_default_are_changes() -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.choose("model.name", "vit")
+    assert [one.field.path for one in asked.changes()] == ["model.name"]
+    asked.set("model.depth", 2)
+    assert [one.field.path for one in asked.changes()] == ["model.name", "model.depth"]
+    asked.reset("model.name")
+    assert asked.text == recipe.shipped_text("born-again-digits")
+
+
+def test_that_all_changes_go_at_once_and_come_back_with_undo() -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.set("training.epochs", 50)
+    asked.choose("method.name", "supervised")
+    changed = asked.text
+    asked.reset_all()
+    assert not asked.changes()
+    asked.undo()
+    assert asked.text == changed
+
+
+def test_that_presets_are_grouped_by_their_method() -> None:
+    assert "born-again-digits" in recipe_model.presets()["ban"]
+    assert sorted(name for names in recipe_model.presets().values() for name in names) == recipe.shipped()
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------------
+
+
+def test_that_unsaved_changes_are_known(tmp_path: Path) -> None:
+    asked = OpenRecipe()
+    assert not asked.unsaved
+    asked.set("training.epochs", 5)
+    assert asked.unsaved and recipe_words.where(asked) == "born-again-digits.toml, not saved"
+    asked.save(tmp_path / "mine.toml")
+    assert not asked.unsaved and recipe_words.where(asked) == "mine.toml, saved"
+    asked.undo()
+    assert asked.unsaved and asked.path == tmp_path / "mine.toml"
+
+
+def test_that_a_file_changed_meanwhile_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    asked = OpenRecipe()
+    asked.open_file(file)
+    file.write_text(TEXT + "# theirs\n")
+    asked.set("training.epochs", 5)
+    with pytest.raises(ChangedOnDisk):
+        asked.save()
+    assert file.read_text() == TEXT + "# theirs\n"
+    asked.save(anyway=True)
+    assert "epochs = 5" in file.read_text()
+
+
+def test_that_a_file_that_is_gone_is_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    asked = OpenRecipe()
+    asked.open_file(file)
+    file.unlink()
+    asked.save()
+    assert file.read_text() == TEXT
+
+
+def test_that_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT)
+    asked = OpenRecipe()
+    asked.open_file(file)
+    asked.set("training.epochs", 5)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.processes.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        asked.save()
+    assert file.read_text() == TEXT and asked.unsaved
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_that_pictures_beside_the_file_are_found_also_after_it_is_saved_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "here" / "pictures").mkdir(parents=True)
+    file = tmp_path / "here" / "mine.toml"
+    file.write_text(TEXT + '\n[data]\nname = "folder"\npath = "pictures"\n')
+    asked = OpenRecipe()
+    asked.open_file(file)
+    assert not asked.errors
+    (tmp_path / "there").mkdir()
+    asked.save(tmp_path / "there" / "mine.toml")
+    assert not asked.errors and asked.last.data.path == str(tmp_path / "here" / "pictures")
+
+
+def test_that_data_from_elsewhere_replaces_the_table_alone(tmp_path: Path) -> None:
+    asked = opened()
+    asked.use_data({"name": "folder", "path": str(tmp_path), "size": 64, "colour": "grey"})
+    assert not asked.errors
+    assert (asked.last.data.path, asked.last.data.size) == (str(tmp_path), 64)
+    asked.undo()
+    assert asked.text == TEXT
+
+
+def folder_of(tmp_path: Path, name: str = "my pictures") -> dict[str, object]:
+    (tmp_path / name).mkdir()
+    return {"name": "folder", "path": str(tmp_path / name), "size": 32}
+
+
+def test_that_an_untouched_preset_gives_way_to_the_one_for_such_data_under_the_folders_name(tmp_path: Path) -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.use_data(folder_of(tmp_path))
+    assert asked.preset == "born-again-folder" and not asked.errors
+    assert (asked.last.lineage, asked.last.data.path) == ("my-pictures", str(tmp_path / "my pictures"))
+    assert asked.last.augment.flip, "as the preset for folders has it"
+    asked.use_data(folder_of(tmp_path, "others"))
+    assert asked.last.lineage == "others", "the first name was nobody's choice"
+    asked.undo()
+    asked.undo()
+    assert asked.preset == "born-again-digits" and not asked.unsaved
+
+
+def test_that_what_a_person_has_written_stays_when_the_data_changes(tmp_path: Path) -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.set("training.epochs", 3)
+    asked.set("lineage", "pets")
+    asked.use_data(folder_of(tmp_path))
+    assert asked.preset == "born-again-digits"
+    assert (asked.last.lineage, asked.last.training.epochs, asked.last.data.size) == ("pets", 3, 32)
+
+
+def test_that_a_runs_recipe_is_compared_with_that_run() -> None:
+    asked = OpenRecipe()
+    asked.open_text(TEXT, "toy", "toy-2")
+    assert [one.field.path for one in asked.changes()] == ["lineage"] and asked.unsaved
+    asked.set("training.epochs", 7)
+    assert [(one.field.path, one.before, one.now) for one in asked.changes()][-1] == ("training.epochs", 4, 7)
+    asked.reset_all()
+    assert asked.text == TEXT
+
+
+# ---- the command ---------------------------------------------------------------------------------------------------------
+
+
+def told(command: str) -> tuple[list[str], list[str]]:
+    """The command's words before the changes, and the changes, as a shell takes them apart."""
+    parts = shlex.split(command.replace("\\\n", ""))
+    changes = [parts[place + 1] for place, part in enumerate(parts) if part == "--set"]
+    return parts[: parts.index("--set")] if changes else parts, changes
+
+
+def awkward(asked: OpenRecipe) -> None:
+    asked.choose("model.name", "vit")
+    asked.choose("optimizer.name", "adamw")
+    asked.choose("schedule.name", "step")
+    asked.set_all(
+        {
+            "lineage": "2",
+            "model.patch": 2,
+            "optimizer.lr": 0.000125,
+            "seeds": [4, 5],
+            "augment.flip": True,
+            "schedule.milestones": [20, 30],
+        }.items()
+    )
+
+
+def test_that_the_command_for_a_preset_means_the_same_recipe() -> None:
+    asked = OpenRecipe("born-again-digits")
+    assert recipe_command.command(asked, asked.last) == "filial train born-again-digits"
+    awkward(asked)
+    words, changes = told(recipe_command.command(asked, asked.last))
+    assert words == ["filial", "train", "born-again-digits"]
+    assert recipe.read(words[2], changes).recipe == asked.last
+
+
+def test_that_the_command_for_a_file_means_the_same_recipe_however_it_is_called(tmp_path: Path) -> None:
+    file = tmp_path / "my recipe's.toml"
+    file.write_text(TEXT)
+    asked = OpenRecipe()
+    asked.open_file(file)
+    awkward(asked)
+    words, changes = told(recipe_command.command(asked, asked.last))
+    assert words == ["filial", "queue", "add", str(file)]
+    assert recipe.read(words[3], changes).recipe == asked.last
+    asked.save()
+    assert told(recipe_command.command(asked, asked.last)) == (words, [])
+
+
+def test_that_a_recipe_in_no_file_has_no_command() -> None:
+    asked = opened()
+    assert recipe_command.command(asked, asked.last) == ""
+
+
+@pytest.mark.parametrize("name", ["timm name.v1", "a=b", "it's", "$HOME", "true", "1e5"])
+def test_that_awkward_text_survives_the_shell(name: str) -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.choose("model.name", "timm")
+    asked.set("model.variant", name)
+    words, changes = told(recipe_command.command(asked, asked.last))
+    assert recipe.read(words[2], changes).recipe.model == recipe.Timm(variant=name)
+
+
+# ---- schedules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("schedule.warmup_epochs=3",),
+        ("schedule.final=0.1",),
+        ('schedule={name="step", milestones=[10, 30], warmup_epochs=2}',),
+        ('schedule={name="constant", warmup_epochs=0.5}',),
+    ],
+)
+def test_that_the_curve_is_what_training_computes(changes: tuple[str, ...]) -> None:
+    file = recipe.read("born-again-digits", changes)
+    run = next(file.runs())[0]
+    (curve,) = recipe_schedules.curves(file.recipe, 13)
+    trained = rates.learning_rate(run, 13)
+    assert [trained(round(epoch * 13)) for epoch in curve.epochs] == curve.values.tolist()
+
+
+def test_that_a_long_training_is_drawn_with_few_points_and_every_fall() -> None:
+    file = recipe.read("born-again-digits", ['schedule={name="step", milestones=[501, 4003]}', "training.epochs=5000"])
+    (curve,) = recipe_schedules.curves(file.recipe, 997)
+    assert len(curve.epochs) < 1300
+    assert curve.values[curve.epochs < 501].min() == 0.03
+    assert curve.values[curve.epochs >= 501].max() < 0.03
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------------
+
+
+def advice(asked: Recipe, **facts: Any) -> list[recipe_checks.Check]:
+    return recipe_checks.checks(asked, recipe_checks.known(asked, cores=2, **facts))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "tone"),
+    [
+        (["seeds=[0]"], "One seed gives no verdict", "warn"),
+        (["seeds=[0, 4]"], "2 seeds give no verdict", "warn"),
+        (["training.batch=2000"], "A batch of 2,000 is more", "warn"),
+        (["training.epochs=2"], "26 in all", "warn"),
+        (["schedule.warmup_epochs=20"], "A long warm-up", "warn"),
+        (["augment.flip=true"], "Digits are mirrored", "warn"),
+        (["augment.shift=4"], "A shift of 4 px is wide", "warn"),
+        (["model={name='vit', patch=3}"], "Patches of 3 px do not fit", "bad"),
+        (["model={name='vit', patch=8}"], "One patch is the whole picture", "warn"),
+        (["compute.precision=bfloat16"], "bfloat16 on a CPU", "warn"),
+        (["compute.threads=64"], "64 threads are too many", "warn"),
+        (["data.train_size=1500"], "1,500 training pictures cannot be had", "bad"),
+        (["data.test_share=0.02"], "Only 36 test pictures", "warn"),
+        (["data.label_noise=0.9"], "wrong on purpose", "warn"),
+        (["optimizer.lr=5"], "A learning rate of 5 is high", "warn"),
+        (["schedule={name='step'}"], "The learning rate never falls", "warn"),
+        (["schedule={name='step', milestones=[20, 60]}"], "Some milestones are never reached", "warn"),
+        (["keep.every_epochs=100"], "No checkpoint before the end", "warn"),
+        (["probes.every_epochs=100"], "No validation before the end", "warn"),
+    ],
+)
+def test_that_advice_has_a_reason_and_a_remedy_that_helps(changes: list[str], words: str, tone: str) -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.open_text(recipe.read("born-again-digits", changes).text(), "x")
+    check = next(one for one in advice(asked.last) if words in one.title)
+    assert check.tone == tone and check.reason and check.remedy is not None
+    asked.set_all(check.remedy.values)
+    assert not asked.errors
+    assert not [one for one in advice(asked.last) if one.title == check.title and one.tone == tone]
+
+
+def test_that_the_sample_is_well_and_says_so() -> None:
+    found = advice(recipe.read("born-again-digits").recipe)
+    assert {check.tone for check in found} == {"ok"}
+    assert recipe_checks.headline(found) == "no advice, nothing blocks"
+
+
+def test_that_what_blocks_stands_first() -> None:
+    found = advice(recipe.read("born-again-digits", ["seeds=[0]", "model={name='vit', patch=3}"]).recipe)
+    assert [check.tone for check in found][:2] == ["bad", "warn"]
+    assert recipe_checks.headline(found) == "1 advice, 1 to mend first"
+
+
+def test_that_the_digits_are_counted_as_they_are() -> None:
+    from sklearn.datasets import load_digits
+
+    pictures = load_digits().images
+    assert pictures.shape == (recipe_checks.DIGITS, recipe_checks.DIGITS_PX, recipe_checks.DIGITS_PX)
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------------
+
+ANSWER = {"seconds_per_run": 10.0, "seconds_first_run": 8.0, "device": "cpu", "weights": 11_000, "pictures": 800}
+
+
+def test_that_the_sentence_says_the_time_only_when_it_was_measured() -> None:
+    asked = recipe.read("born-again-digits").recipe
+    assert "".join(recipe_words.sentence(asked, None)) == "Born-Again on digits, small CNN 16, 40 epochs, 3 seeds"
+    assert recipe_words.sentence(asked, 70)[1].endswith("3 seeds, about 70 s in all")
+
+
+def test_that_a_measure_holds_for_more_epochs_and_seeds_but_for_no_other_batch() -> None:
+    asked = recipe.read("born-again-digits").recipe
+    cost = recipe_words.Cost(ANSWER, asked, 0.0)
+    longer = recipe.read("born-again-digits", ["training.epochs=80", "seeds=[0]", "lineage=other"]).recipe
+    assert cost.holds_for(longer) and cost.seconds_all(longer) == 2 * (8.0 + 3 * 10.0)
+    assert cost.seconds_all(asked) == 3 * (8.0 + 3 * 10.0)
+    assert not cost.holds_for(recipe.read("born-again-digits", ["training.batch=32"]).recipe)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ((2**28, 2**28, 2**29), ("1.0 of 4.0 GiB on the CPU", "weights 0.2, optimiser 0.2, activations 0.5")),
+        ((30_000, 60_000, 2**21), ("2.1 MiB of 4.0 GiB on the CPU", "weights 29 KiB, optimiser 59 KiB, activations 2.0 MiB")),
+    ],
+)
+def test_that_memory_is_told_in_units_that_say_something(parts: tuple[int, int, int], told: tuple[str, str]) -> None:
+    memory = dict(zip(("weights", "optimizer", "activations"), parts))
+    answer = {**ANSWER, "memory_bytes": memory, "device_memory_bytes": 2**32}
+    assert recipe_words.memory_words(recipe_words.Cost(answer, recipe.read("born-again-digits").recipe, 0.0)) == told
+
+
+def test_that_every_method_has_a_card_with_a_promise() -> None:
+    cards = recipe_words.method_cards()
+    assert [name for name, _, _ in cards] == list(recipe_fields.kinds_of("method"))
+    assert all(title and promise for _, title, promise in cards)
+
+
+def test_that_every_field_is_explained_with_its_range_and_default() -> None:
+    asked = OpenRecipe("born-again-digits")
+    for one in asked.layout.fields:
+        label, place, text = recipe_words.foot(one, asked)
+        assert label and place.startswith(one.path) and text.endswith((".", ")."))
+
+
+def test_that_a_free_name_counts_on() -> None:
+    assert recipe_model.free_name("digits", ["digits", "digits-2"]) == "digits-3"
+    assert recipe_model.free_name("digits-2", ["digits", "digits-2"]) == "digits-3"
+
+
+def test_that_a_name_is_taken_only_by_another_recipe() -> None:
+    file = recipe.read("born-again-digits")
+    there = {one.run: one for one, _ in file.runs()}
+    assert not recipe_model.taken(file, there)
+    assert recipe_model.taken(recipe.read("born-again-digits", ["training.epochs=41"]), there)
