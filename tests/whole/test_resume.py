@@ -231,6 +231,16 @@ def test_that_a_wish_that_comes_after_the_last_step_is_told_it_came_too_late(wor
     assert list(run.state().acknowledged.values()) == ["expired"] and run.state().completed
 
 
+def test_that_an_engine_that_finds_its_run_complete_begins_no_attempt(workspace, capsys):
+    """Two workers may have chosen the same run; an attempt killed after the end would take its completion away."""
+    run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
+    assert train(run) == 0
+    before = run.events_path.read_bytes()
+    assert train(run) == 0
+    assert run.events_path.read_bytes() == before and not run.held()
+    assert "toy-s0-F0 is complete already" in capsys.readouterr().out
+
+
 def test_that_a_run_of_more_threads_than_there_are_cores_is_not_continued_here(workspace, monkeypatch):
     run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
     ask_at(monkeypatch, run, 4, Stop(when="now"))
