@@ -403,14 +403,15 @@ def _check_timm(asked: object) -> None:
     from engine import recipe
     from engine.fields import RecipeError, RecipeErrors
 
-    model = getattr(asked, "model", None)
-    if isinstance(model, recipe.Timm):
-        from engine.models.timm_models import check_name
+    for table in ("model", "teacher_model"):
+        model = getattr(asked, table, None)
+        if isinstance(model, recipe.Timm):
+            from engine.models.timm_models import check_name
 
-        try:
-            check_name(model.variant)
-        except ValueError as error:
-            raise RecipeErrors([RecipeError("model.variant", str(error).removeprefix("variant: "))]) from None
+            try:
+                check_name(model.variant)
+            except ValueError as error:
+                raise RecipeErrors([RecipeError(f"{table}.variant", str(error).removeprefix("variant: "))]) from None
 
 
 if __name__ == "__main__":

@@ -60,6 +60,17 @@ def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimi
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
+    try:
+        _write(aside, state, model, optimizer)
+    except BaseException:  # a full disk has no room for half of it, and our last words need some
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    aside.rename(folder)
+    processes.sync_folder(folder.parent)
+    return folder
+
+
+def _write(aside: Path, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     tensors, plain = _optimizer_tensors(optimizer)
     save_file(_plain_tensors(model.state_dict()), aside / "model.safetensors")
     save_file(tensors, aside / "optimizer.safetensors")
@@ -69,9 +80,6 @@ def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimi
     for name in FULL:
         processes.sync_file(aside / name)
     processes.sync_folder(aside)
-    aside.rename(folder)
-    processes.sync_folder(folder.parent)
-    return folder
 
 
 def newest_valid(run: Run) -> Path | None:

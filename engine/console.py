@@ -21,9 +21,9 @@ from engine.run import Observer, Refused, Run, Workspace
 from engine.state import RunState
 from engine.worker import Engine
 
-OUT = Console(highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, soft_wrap=True, markup=False)  # a folder may be called [old]
 if not OUT.is_terminal:
-    OUT = Console(highlight=False, soft_wrap=True, width=160)  # a file or a pipe has no width: tables stay whole
+    OUT = Console(highlight=False, soft_wrap=True, markup=False, width=160)  # a file or a pipe has no width: tables stay whole
 
 
 def train_in_turn(runs: Sequence[Run], of: int) -> int:
@@ -33,7 +33,7 @@ def train_in_turn(runs: Sequence[Run], of: int) -> int:
     if not runs:
         return 0
     with _Display(len(runs)) as display:
-        return turns.work(runs, display.follow)
+        return turns.work(runs, display.follow, OUT.print)
 
 
 def work(workspace: Workspace) -> int:
@@ -50,7 +50,8 @@ class _Display:
         self._place = 0
         self._bars: Progress | None = None
         if OUT.is_terminal:
-            columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()]
+            name, note = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
+            columns = [name, BarColumn(), note, TimeRemainingColumn()]
             self._bars = Progress(*columns, console=OUT)
 
     def __enter__(self) -> "_Display":
@@ -69,7 +70,7 @@ class _Display:
         while tail.read_into(state):
             pass
         before = state.attempt if first is None else first - 1
-        with self._one(run) as show:
+        with self._one(run, said=len(state.log) if state.attempt <= before else 0) as show:
             while True:
                 code = process.poll()
                 while tail.read_into(state):
@@ -83,11 +84,11 @@ class _Display:
         return code
 
     @contextmanager
-    def _one(self, run: Run) -> Iterator[Any]:
+    def _one(self, run: Run, said: int) -> Iterator[Any]:
         head = f"{run.name} ({self._place} of {self._runs})" if self._runs else run.name
         if self._bars is None:
             OUT.print(head)
-            yield _lines()
+            yield _lines(said)
             return
         bar = self._bars.add_task(head, total=None, note="starting")
         bars = self._bars
@@ -100,7 +101,9 @@ class _Display:
 
     def _end(self, run: Run, state: RunState, code: int) -> None:
         finished = state.finished
-        if finished is None:
+        if finished is None and not run.folder.is_dir():
+            OUT.print(f"{run.name}: its folder is gone, and its engine ended (exit code {code})")
+        elif finished is None:
             OUT.print(f"{run.name}: its engine ended without a last word (exit code {code}); see {run.log_path}")
         elif finished.reason != "completed":
             OUT.print(f"{run.name} {finished.reason}: {finished.detail}")
@@ -108,13 +111,12 @@ class _Display:
             OUT.print(f"{run.name} completed, {_note(state)}")
 
 
-def _lines() -> Any:
-    """A function of the state that prints what is new: phases, and one line an epoch."""
-    said = 0
+def _lines(said: int) -> Any:
+    """A function of the state that prints what is new: phases, and one line an epoch. `said`: lines of earlier attempts."""
 
     def show(state: RunState) -> None:
         nonlocal said
-        for line in state.log[max(said, 0) :]:
+        for line in state.log[said:]:
             if line.level != "info" or line.text.startswith(("epoch", "waiting", "measuring", "teacher")):
                 OUT.print(f"  {line.text}")
         said = len(state.log)
@@ -149,6 +151,8 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
         word = row["state"] if row["reason"] in (None, "completed", row["state"]) else f"{row['state']}, {row['reason']}"
         if row["state"] == "queued" and row["run"] in places:
             word = f"queued, place {places[row['run']]}"
+        if "problem" in row:
+            word += ", recipe damaged"
         best, test = row["best"], row["values"].get("test/accuracy")
         table.add_row(
             row["run"],
@@ -172,7 +176,7 @@ def _places(workspaces: Iterable[Path]) -> dict[str, int]:
 
 
 def _row(run: Run, observer: Observer) -> dict[str, Any]:
-    folded = run.state()
+    folded = run.summary()
     row: dict[str, Any] = {"run": run.name, "lineage": None, "generation": 0, "seed": 0, "method": None, "teacher": None}
     try:
         asked = run.recipe()

@@ -1,7 +1,7 @@
 """What a recipe will cost, measured before it is trained: a few real steps of its own networks on its own pictures.
 
-The parts are those of train.py, so that what is measured is what will be run; the teacher is a fresh network of the same
-build, which costs what a trained one does. Here: seconds, memory and disk, and what they add up to over a lineage.
+The parts are those of train.py, so that what is measured is what will be run; the teacher is a fresh network built as
+F0 is, which costs what a trained one does. Here: seconds, memory and disk, and what they add up to over a lineage.
 """
 
 import gc
@@ -25,7 +25,7 @@ from engine.methods import METHODS
 from engine.probes.accuracy import predict
 from engine.recipe import RecipeFile, RunRecipe
 from engine.run import Refused
-from engine.train import built_from, device_memory_gib, is_out_of_memory, learn, optimizer_for
+from engine.train import built_from, device_memory_gib, is_out_of_memory, learn, optimizer_for, with_field
 from engine.words import count, plural
 
 WARM_UP = 2  # steps: the first ones allocate and choose algorithms
@@ -86,7 +86,7 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     data = prepare(asked, data_folder, lambda done, total: tell(*_reading(done, total)))
     first = each = _cost(asked, decided, data, lambda words: tell(0.3, words))
     if student:
-        each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words))
+        each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words), asked)
     per_epoch = -(-len(data.split.train) // asked.training.batch)
     return {
         "seconds_per_step": each.step_s,
@@ -130,16 +130,16 @@ def disk_bytes(asked: RunRecipe, weights: int, optimizer: int) -> int:
 
 
 class Twin:
-    """What a run would train, built as it would build it: student, teacher, optimizer, batches."""
+    """What a run would train, built as it would build it: student, teacher (the network of `taught_by`), optimizer, batches."""
 
-    def __init__(self, asked: RunRecipe, device: str, data: Prepared) -> None:
+    def __init__(self, asked: RunRecipe, device: str, data: Prepared, taught_by: RunRecipe | None = None) -> None:
         self.asked = asked
         self.device = torch.device(device)
-        built = built_from(asked, data)
         try:
-            student, teacher = built.network(), built.network() if asked.teacher else None
+            student = built_from(asked, data).network()
+            teacher = built_from(taught_by or asked, data).network() if asked.teacher else None
         except ValueError as error:
-            raise Refused(f"model.{error}") from None
+            raise Refused(with_field(error)) from None
         self.data = data
         self.method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher).to(self.device).train()
         self.batches = Batches(data, asked, self.device)
@@ -166,9 +166,15 @@ class Twin:
         return time.perf_counter() - began
 
 
-def _cost(asked: RunRecipe, decided: decide.Decided, data: Prepared, tell: Callable[[str], None]) -> Cost:
+def _cost(
+    asked: RunRecipe,
+    decided: decide.Decided,
+    data: Prepared,
+    tell: Callable[[str], None],
+    taught_by: RunRecipe | None = None,
+) -> Cost:
     tell(f"building the {tag_of(type(asked.model))} of F{asked.generation}")
-    twin = Twin(asked, decided.device, data)
+    twin = Twin(asked, decided.device, data, taught_by)
     seconds: dict[str, float] = {}
 
     def seconds_of(precision: str) -> float:

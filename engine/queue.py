@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine import processes
 from engine.processes import Identity
 from engine.recipe import RecipeFile
-from engine.run import Observer, Refused, Run, Workspace, teacher_of
+from engine.run import Observer, Refused, Run, Workspace, cannot_be_written, teacher_of
 from engine.state import State
 
 VERSION = 1
@@ -138,8 +138,7 @@ class Queue:
         try:
             yield
         except OSError as error:
-            problem = f"{error.filename or path} cannot be written ({error.strerror or error})"
-            raise Refused(f"{problem}; free some space, or choose another workspace with --runs DIR") from None
+            raise cannot_be_written(error.filename or path, error) from None
 
     def _write(self, wanted: list[str], now: list[str]) -> None:
         if wanted != now:

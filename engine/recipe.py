@@ -366,12 +366,12 @@ def whole_path(path: str, start: Path) -> str:
     return os.path.abspath(start / (os.path.expanduser(path) if at_home else path))  # noqa: PTH100, PTH111 - pathlib keeps ..
 
 
-def no_folder(path: str) -> str:
+def no_folder(path: str, remedy: str = "write the folder with one sub-folder a class") -> str:
     """What is wrong with a path that leads to no folder, to follow "data.path: "."""
     there = Path(path)
     nearest_there = next((parent for parent in there.parents if parent.is_dir()), None)
     found = "is a file" if there.is_file() else "is not there" + (f" ({nearest_there} is)" if nearest_there else "")
-    return f"{path} {found}; write the folder with one sub-folder a class"
+    return f"{path} {found}; {remedy}"
 
 
 def parse(struct: type, table: Mapping[str, Any], source: str = "") -> Any:

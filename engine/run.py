@@ -5,11 +5,14 @@
 """
 
 import contextlib
+import errno
 import hashlib
+import itertools
 import math
 import os
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +29,17 @@ from engine.state import RunState, State, Vital, derive
 
 SLICE = 200_000  # bytes parsed at once: more makes a window stumble
 BEAT_S = 1.0
+_STEP = events.to_line(events.StepTaken(step=0, epoch=0.0, values={})).partition(b",")[0]  # how the line of a step begins
 
 
 class Refused(Exception):
     """What was asked is not done, and why: shown as it is, exit code 2."""
+
+
+def cannot_be_written(place: Path | str, error: OSError) -> Refused:
+    """Why, and what helps."""
+    space = "free some space, or " if error.errno == errno.ENOSPC else ""
+    return Refused(f"{place} cannot be written ({error.strerror or error}); {space}choose another workspace with --runs DIR")
 
 
 class Status(Struct, frozen=True):
@@ -114,6 +124,15 @@ class Run:
             pass
         return state
 
+    def summary(self) -> RunState:
+        """Where the run is, without its curves: of steps in a row only the last is folded. A long run costs a tenth."""
+        state = RunState()
+        with contextlib.suppress(OSError):
+            *lines, _ = self.events_path.read_bytes().split(b"\n")
+            for event in _without_steps_between(lines):
+                state.fold(event)
+        return state
+
     def ending(self) -> RunState:
         """Folded from the newest readable event alone: how the run ended, at the same small cost however long it was."""
         state = RunState()
@@ -165,6 +184,18 @@ def _toml(path: Path) -> dict[str, Any]:
         return recipe.plain_table(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise RecipeErrors([RecipeError("", f"is not UTF-8 text ({error})")], str(path)) from None
+
+
+def _without_steps_between(lines: Iterable[bytes]) -> Iterator[AnyEvent]:
+    """The readable events; of steps in a row only the last."""
+    steps: list[bytes] = []
+    for line in itertools.chain(lines, [b""]):
+        if line.startswith(_STEP):
+            steps.append(line)
+            continue
+        last = next(filter(None, map(events.from_line, reversed(steps))), None)
+        steps.clear()
+        yield from filter(None, (last, events.from_line(line)))
 
 
 def _newest_event(path: Path) -> AnyEvent | None:
@@ -232,8 +263,7 @@ class Workspace:
             self.folder.mkdir(parents=True, exist_ok=True)
             return [self._make(one, text) for one, text in wanted]
         except OSError as error:
-            problem = f"{self.folder} cannot be written ({error.strerror}); choose another workspace with --runs DIR"
-            raise Refused(problem) from None
+            raise cannot_be_written(self.folder, error) from None
 
     def _refuse_other(self, one: RunRecipe) -> None:
         run = self.run(one.run)

@@ -5,10 +5,12 @@ probes/. Commands are read at every step's boundary and inside every long phase;
 """
 
 import contextlib
+import errno
 import time
 import traceback
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,6 +35,7 @@ from engine.run import Attempt, Refused, Run
 from engine.words import count, plural
 
 EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
+BRING_BACK = "bring it back, or train from its new place under another name (--set lineage=NAME)"
 TICKS = 5000  # at most so many StepTaken events a run
 
 
@@ -117,6 +120,8 @@ class Training:
         torch.set_num_threads(decided.threads)
         self.device = torch.device(decided.device)
         self.begin("preparing", f"reading {self.asked.data.title}")
+        if isinstance(self.asked.data, recipe.Folder) and not Path(self.asked.data.path).is_dir():
+            raise Failed(f"data.path: {recipe.no_folder(self.asked.data.path, BRING_BACK)}")
         try:
             self.data: Prepared = prepare(self.asked, self.run.workspace / "data", self.reading)
         except ValueError as error:
@@ -145,7 +150,7 @@ class Training:
             self.seed("initialisation", asked.seed, asked.generation)
             student = self.built_from.network()
         except ValueError as error:
-            raise Failed(f"model.{error}") from None
+            raise Failed(with_field(error)) from None
         teacher = self.load_teacher(pinned) if pinned else None
         method = METHODS[msgspec.to_builtins(asked.method)["name"]](asked.method, student, teacher)
         self.method: Method = method.to(self.device).train()
@@ -450,6 +455,11 @@ def built_from(asked: RunRecipe, data: Prepared) -> Build:
     return Build(options.pop("name"), data.classes, data.pictures.channels, data.size, options)
 
 
+def with_field(error: ValueError) -> str:
+    """A network's refusal, with the recipe's field in front: the size of the pictures is the data's."""
+    return f"{'data' if str(error).startswith('size:') else 'model'}.{error}"
+
+
 def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
     wanted = asked.optimizer
     groups = method.parameter_groups(wanted.weight_decay)
@@ -486,11 +496,16 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "not enough memory" in str(error))
 
 
+def is_out_of_space(error: Exception) -> bool:
+    """safetensors has errors of its own, with the system's number in the sentence."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "(os error 28)" in str(error) or "(os error 112)" in str(error)
+
+
 def _in_words(error: Exception) -> str:
     """A cause a person can act on, where we know one; the traceback is in engine.log."""
     if is_out_of_memory(error):
         return "out of memory; a smaller training.batch or a smaller model needs less"
-    if isinstance(error, OSError) and error.errno == 28:
-        return f"no space left on the disk at {error.filename or 'the workspace'}; free some and resume"
+    if is_out_of_space(error):
+        return f"no space left on the disk at {getattr(error, 'filename', None) or 'the workspace'}; free some and resume"
     first = str(error).strip().splitlines()
     return f"{type(error).__name__}: {first[0] if first else 'no message'} (the traceback is in engine.log)"

@@ -66,7 +66,7 @@ def rest_of_lineage(run: Run) -> list[Run]:
     return [run] + [other for other in others if other != run and not other.state().attempts]
 
 
-def work(runs: Sequence[Run], follow: Follow) -> int:
+def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None]) -> int:
     """Train runs in turn. A failure blocks its own descendants only; a stop, a pause or a kill ends the turn.
 
     `follow(run, process)` watches one engine to its end and returns its exit code. Returns the exit code of all. While one
@@ -78,7 +78,8 @@ def work(runs: Sequence[Run], follow: Follow) -> int:
             if run.ending().completed:  # somebody else has trained it meanwhile
                 continue
             _refuse_at_work(run)
-            if _is_waiting_in_vain(run):
+            if teacher := _waited_for_in_vain(run):
+                tell(f"{run.name} is not begun: {teacher.name}, which it learns from, has not completed")
                 failed = True
                 continue
             with _signals_go_to(stand_by.take(run) or engine(run, detached=False)) as process:
@@ -104,9 +105,10 @@ def _refuse_at_work(run: Run) -> None:
         raise Refused(problem)
 
 
-def _is_waiting_in_vain(run: Run) -> bool:
+def _waited_for_in_vain(run: Run) -> Run | None:
+    """The teacher that should have completed by now and has not."""
     teacher = teacher_of(run)
-    return teacher is not None and not teacher.state().completed
+    return teacher if teacher is not None and not teacher.state().completed else None
 
 
 @contextlib.contextmanager

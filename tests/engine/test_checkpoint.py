@@ -73,6 +73,18 @@ def test_that_a_checkpoint_is_weights_optimizer_and_what_they_are(run: Run) -> N
     assert checkpoint.is_valid(folder) and checkpoint.newest_valid(run) == folder
 
 
+def test_that_nothing_is_left_of_a_checkpoint_the_disk_had_no_room_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(run, 4)
+
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(processes, "sync_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(run, 8)
+    assert [path.name for path in (run.folder / "checkpoints").iterdir()] == ["step-00000004"]
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_that_weights_and_optimizer_come_back_to_the_last_bit(run: Run, name: str) -> None:
     model = network()

@@ -223,7 +223,7 @@ def test_that_each_member_s_contribution_is_what_the_average_loses_without_it():
     for seed in (0, 1):
         good = wrong_on([0], 4, generation=1, seed=seed, sure=0.6)
         helper = wrong_on([1], 4, generation=2, seed=seed, sure=0.7)
-        dragging = wrong_on([2, 3] if seed == 0 else [], 4, generation=3, seed=seed, sure=0.97)
+        dragging = wrong_on([0, 1] if seed == 0 else [0], 4, generation=3, seed=seed, sure=0.97)
         seeds += [wrong_on([0], 4, seed=seed), good, helper, dragging]
     found = compare.ensemble(Lineage.from_predictions(seeds))
     assert found is not None and found.seeds == (0, 1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine import cost, processes, recipe
+from engine import cost, models, processes, recipe
 from engine.run import Refused
 from tests import toys
 
@@ -137,6 +137,15 @@ def test_that_too_little_memory_is_said_of_the_batch(tmp_path: Path, monkeypatch
 def test_that_what_cannot_be_run_is_refused_with_its_field(tmp_path: Path, change: str, words: str) -> None:
     with pytest.raises((Refused, ValueError), match=words):
         measured(tmp_path, change)
+
+
+def test_that_a_larger_teacher_is_counted_in_its_students_memory(tmp_path: Path) -> None:
+    alike = measured(tmp_path)
+    larger = measured(tmp_path, "teacher_model.name=small_cnn", "teacher_model.width=64")
+    assert larger["weights"] == alike["weights"], "the student's"
+    teacher = sum(tensor.nbytes for tensor in models.build("small_cnn", 10, 1, 8, width=64).state_dict().values())
+    own = alike["memory_bytes"]["weights"] // 2
+    assert abs(larger["memory_bytes"]["weights"] - own - teacher) < 100  # counters of BatchNorm
 
 
 def test_that_a_twin_takes_the_steps_a_run_would(tmp_path: Path) -> None:

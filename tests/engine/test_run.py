@@ -19,7 +19,7 @@ import toys
 from engine import commands, events, processes
 from engine import run as room
 from engine.fields import RecipeErrors
-from engine.run import Attempt, Observer, Refused, Run, Workspace
+from engine.run import Attempt, Observer, Refused, Run, Workspace, cannot_be_written
 from engine.state import RunState
 
 POSIX = pytest.mark.skipif(processes.WINDOWS, reason="signals of POSIX")
@@ -120,6 +120,28 @@ def test_that_a_place_that_cannot_be_written_is_refused_in_words(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=r"cannot be written .* choose another workspace"):
         toys.runs(tmp_path / "file")
+
+
+def test_that_a_summary_says_what_the_whole_history_says_of_where_a_run_is(run: Run) -> None:
+    toys.tell(run, toys.started(), toys.prepared(), *map(toys.stepped, range(1, 21)), toys.measured(20, accuracy=0.5))
+    toys.tell(run, toys.started(2, step=10), *map(toys.stepped, range(11, 18)), tail=b'{"type":"step_taken","step":18')
+    for told in ((), (b"\n{damaged\n",), (b"",)):
+        for part in told:
+            toys.tell(run, toys.measured(17, accuracy=0.25), toys.finished("paused"), tail=part)
+        whole, brief = run.state(), run.summary()
+        assert (brief.step, brief.epoch, brief.values, brief.attempt) == (whole.step, whole.epoch, whole.values, whole.attempt)
+        assert (brief.best("val/accuracy"), brief.finished) == (whole.best("val/accuracy"), whole.finished)
+        assert (brief.total_steps, brief.altered) == (whole.total_steps, whole.altered)
+
+
+def test_that_a_run_without_a_history_has_an_empty_summary(run: Run) -> None:
+    assert run.summary().attempt == 0
+
+
+@pytest.mark.parametrize(("number", "remedy"), [(28, "free some space, or choose another"), (30, "choose another")])
+def test_that_space_is_to_be_freed_only_where_none_is_left(tmp_path: Path, number: int, remedy: str) -> None:
+    said = str(cannot_be_written(tmp_path, OSError(number, "why")))
+    assert said == f"{tmp_path} cannot be written (why); {remedy} workspace with --runs DIR"
 
 
 def test_that_a_damaged_recipe_is_a_recipe_error_with_its_path(run: Run) -> None:

@@ -148,7 +148,13 @@ def stand_by(monkeypatch: pytest.MonkeyPatch) -> Next:
 
 
 @pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
+def told() -> list[str]:
+    """What was said of runs that were not begun."""
+    return []
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Callable[..., tuple[int, list[str]]]:
     """Works through runs whose engines end as told: `work(runs, "completed", 1, ...)`. Returns the exit code and who worked."""
     monkeypatch.setattr(turns, "engine", lambda run, detached: SimpleNamespace(detached=detached))
 
@@ -163,7 +169,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]
                 toys.tell(run, *toys.history(1, end=end))
             return {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}.get(end, end)
 
-        return turns.work(runs, follow), worked
+        return turns.work(runs, follow, told.append), worked
 
     return work
 
@@ -173,9 +179,10 @@ def test_that_all_complete_is_success(chain: list[Run], work: Any) -> None:
     assert work([]) == (0, [])
 
 
-def test_that_a_failure_blocks_its_own_descendants_only(tmp_path: Path, work: Any) -> None:
+def test_that_a_failure_blocks_its_own_descendants_only_and_they_are_named(tmp_path: Path, work: Any, told: list[str]) -> None:
     runs = toys.runs(tmp_path, toys.lineage("seeds=[0, 1]"))
     assert work(runs, "failed", "completed", "completed") == (1, ["toy-s0-F0", "toy-s1-F0", "toy-s1-F1"])
+    assert told == ["toy-s0-F1 is not begun: toy-s0-F0, which it learns from, has not completed"]
 
 
 def test_that_what_somebody_else_has_trained_meanwhile_is_not_begun_again(chain: list[Run], work: Any) -> None:
@@ -240,7 +247,7 @@ def test_that_a_signal_to_us_reaches_the_engine_and_ctrl_c_only_once(chain: list
             os.kill(os.getpid(), number)
         return 130
 
-    assert turns.work(chain, follow) == 130
+    assert turns.work(chain, follow, print) == 130
     assert reached == [signal.SIGTERM, signal.SIGHUP], "the terminal has sent Ctrl-C to the whole group itself"
     assert {number: signal.getsignal(number) for number in before} == before
 
@@ -255,7 +262,7 @@ def test_that_a_signal_to_an_engine_that_is_gone_is_no_error(chain: list[Run], m
         return 130
 
     monkeypatch.setattr(turns, "engine", lambda run, detached: SimpleNamespace(send_signal=gone))
-    assert turns.work(chain, follow) == 130
+    assert turns.work(chain, follow, print) == 130
 
 
 def test_that_an_engine_is_a_process_that_writes_its_log(chain: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -372,6 +372,14 @@ def test_that_a_run_differs_from_its_preset_only_in_what_was_changed(tmp_path: P
         assert changes == (queue_presets.Change("optimizer.lr", "0.03", "0.5"),)
 
 
+def test_that_f0_of_another_network_than_its_students_differs_in_nothing_from_its_preset(tmp_path: Path) -> None:
+    file = recipe.read("distil-digits", ("training.epochs=3",))
+    assert file.recipe.teacher_model != recipe.SameModel()
+    for asked, _ in file.runs():
+        preset, changes = queue_presets.difference(asked)
+        assert preset == "distil-digits" and [change.path for change in changes] == ["training.epochs"]
+
+
 def test_that_the_nearest_preset_is_taken_even_one_that_lacks_its_pictures(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     asked = recipe.read("born-again-folder", (f"data.path={tmp_path / 'pictures'}", "training.epochs=3"))

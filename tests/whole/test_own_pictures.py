@@ -133,6 +133,15 @@ def test_that_other_pictures_than_before_are_refused(
     assert finished is not None and "the data is not what this run began with" in finished.detail
 
 
+def test_that_pictures_too_large_for_the_network_are_refused_by_the_field_of_their_size(
+    workspace: Workspace, pictures: Path
+) -> None:
+    run = workspace.create(own(pictures, "generations=0", "method.name=supervised", "data.size=96"))[0]
+    assert train(run) == 1
+    finished = run.state().finished
+    assert finished is not None and finished.detail.startswith("data.size: small_cnn takes pictures from 8 to 64 px, not 96")
+
+
 def test_that_a_broken_file_may_be_tidied_away_between_attempts(
     workspace: Workspace, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +179,10 @@ def test_that_pictures_gone_meanwhile_fail_the_run_in_words(workspace: Workspace
     assert train(run) == 1
     finished = run.state().finished
     assert finished is not None
-    assert finished.detail.startswith(f"data.path: {pictures} is not there ({pictures.parent} is)")
+    assert finished.detail == (
+        f"data.path: {pictures} is not there ({pictures.parent} is); "
+        "bring it back, or train from its new place under another name (--set lineage=NAME)"
+    )
 
 
 def test_that_a_path_is_kept_whole_wherever_it_was_typed(

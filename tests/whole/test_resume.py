@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from conftest import engine, filial, toy, toy_file, until, weights  # type: ignore[import-not-found]
+from safetensors import SafetensorError
 
 from engine import train as room
 from engine.commands import Change, Pause, SaveNow, Stop
@@ -229,6 +230,20 @@ def test_that_a_wish_that_comes_after_the_last_step_is_told_it_came_too_late(wor
     monkeypatch.setattr(room.Training, "report", reporting)
     assert train(run) == 0
     assert list(run.state().acknowledged.values()) == ["expired"] and run.state().completed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_that_a_full_disk_is_told_with_its_remedy(workspace, monkeypatch, error):
+    run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
+    monkeypatch.setattr(room.checkpoint, "save", lambda *_: (_ for _ in ()).throw(error))
+    assert train(run) == 1
+    assert run.state().finished.detail == "no space left on the disk at the workspace; free some and resume"
 
 
 def test_that_an_engine_that_finds_its_run_complete_begins_no_attempt(workspace, capsys):

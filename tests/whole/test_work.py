@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 from conftest import filial, toy, toy_file, until, weights  # type: ignore[import-not-found]
 
@@ -191,6 +192,7 @@ def test_that_a_killed_engine_blocks_its_students_only_and_resuming_the_chain_un
     (other,) = enqueue(workspace, toy(*SINGLE, "lineage=other"))
     process = worker(workspace)
     until(lambda: teacher.state().step > 2, process)
+    psutil.Process(teacher.status().pid).suspend()  # else it may complete while the second worker is being started
     second = filial("work", "--runs", workspace.folder)
     assert second.returncode == 2 and f"process {process.pid} on" in second.stderr
     assert teacher.kill()
