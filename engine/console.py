@@ -134,7 +134,8 @@ def _note(state: RunState) -> str:
 
 def status(runs: Sequence[Run], as_json: bool) -> int:
     """CONTRACT's status: a JSON array, or a table."""
-    observer = Observer()
+    places = _places({run.workspace for run in runs})
+    observer = Observer(queued=places)
     rows = [_row(run, observer) for run in runs]
     if as_json:
         json.dump(rows, sys.stdout, indent=1)
@@ -146,7 +147,6 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
     table = Table(box=None, pad_edge=False)
     for name in ("run", "method", "state", "epoch", "best val", "test"):
         table.add_column(name, justify="right" if name in ("epoch", "best val", "test") else "left", no_wrap=True)
-    places = _places({run.workspace for run in runs})
     for row in rows:
         word = row["state"] if row["reason"] in (None, "completed", row["state"]) else f"{row['state']}, {row['reason']}"
         if row["state"] == "queued" and row["run"] in places:

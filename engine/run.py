@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +302,8 @@ class Observer:
     beat it finds. Another host's engine has been silent for ever until its counter moves before our eyes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queued: Container[str] = ()) -> None:
+        self._queued = queued  # names in the queue: what ended but waits there again keeps nobody blocked
         self._beats: dict[Path, tuple[Status | None, bool, float]] = {}  # what was seen last, and since when it is so
         self._teachers: dict[Path, tuple[int, Run | None]] = {}
 
@@ -340,7 +341,8 @@ class Observer:
             ending = teacher.ending()
             state = derive(ending, self.vital(teacher))
             if state != "queued":
-                return not ending.completed and state not in ("starting", "running", "stopping", "unresponsive")
+                at_work = state in ("starting", "running", "stopping", "unresponsive")
+                return not (ending.completed or at_work or teacher.name in self._queued)
             seen.add(teacher)
             run = teacher
         return False

@@ -169,10 +169,13 @@ class _Noticing:
         return code
 
     def _look(self) -> None:
-        finished = self._run.ending().finished
-        if finished is not None and self._run.state().attempt >= self._attempt:
+        """From one reading, after a cheap look: between two the resumed attempt may begin, and an old end pass for its own."""
+        if self._run.ending().finished is None:
+            return
+        state = self._run.state()
+        if state.finished is not None and state.attempt >= self._attempt:
             self._heeded = True
-            self._heed(finished.reason)
+            self._heed(state.finished.reason)
 
 
 class _Worker:

@@ -208,6 +208,10 @@ def learns_from(runs: Sequence[Seen]) -> str:
         "supervised": "labels only",
         "ban": f"{teacher}'s predictions",
         "ban_label": f"labels and {teacher}'s predictions",
+        "cwtm": f"labels, weighted by {teacher}'s confidence",
+        "dkpp": f"{teacher}'s predictions, shuffled",
+        "kd": f"labels and {teacher}'s softened predictions",
+        "dkd": f"labels and {teacher}'s softened predictions",
     }
     return known.get(one.method, f"{one.method}, {teacher}")
 

@@ -21,7 +21,10 @@ from engine.recipe import Recipe
 
 NOT_ASKED = ("version",)  # the format's own business: written by Filial, never chosen by a person
 BY_CARD = "method.name"  # chosen on the cards above the form
-FIRST = ("lineage", "data", "model", "method", "augment", "training", "optimizer", "schedule", "compute", "probes", "keep")
+FIRST = (
+    *("lineage", "data", "model", "method", "teacher_model", "augment"),
+    *("training", "optimizer", "schedule", "compute", "probes", "keep"),
+)
 LAST = ("generations", "seeds")
 IN_SIGHT = ("data", "model")  # tables whose kind is chosen in the upper part; the others' kinds stand in their group
 TITLES = {
@@ -39,6 +42,8 @@ TITLES = {
 KINDS = {
     "small_cnn": "small CNN",
     "resnet": "ResNet",
+    "densenet": "DenseNet",
+    "same": "like its students",
     "vit": "ViT",
     "timm": "any timm network",
     "digits": "digits",

@@ -25,8 +25,8 @@ PROMISES = {  # a card's second line; a method that is not here is told by its o
     "ban_label": "from the labels and the last",
     "cwtm": "labels, weighted by the last",
     "dkpp": "from the last, shuffled",
-    "kd": "from a larger or public teacher",
-    "dkd": "Distil, classes weighted apart",
+    "kd": "from a larger teacher",
+    "dkd": "its classes weighted apart",
     "dino": "no labels; teacher is an average",
     "dinov2": "DINO, masked patches, KoLeo",
 }

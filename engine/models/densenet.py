@@ -6,6 +6,8 @@ Shapes: B images, D features, h and w a quarter of the picture's.
 import torch
 from torch import Tensor, nn
 
+from engine.models.pooled import Pooled
+
 
 def densenet(
     classes: int,
@@ -34,7 +36,7 @@ def densenet(
     return Densenet(classes, channels, (depth - 4) // layers, growth, bottleneck, reduction)
 
 
-class Densenet(nn.Module):
+class Densenet(Pooled):
     """A first convolution, three dense blocks with transitions between them, the mean over the last maps, one linear layer."""
 
     def __init__(self, classes: int, channels: int, layers: int, growth: int, bottleneck: bool, reduction: float) -> None:
@@ -57,18 +59,6 @@ class Densenet(nn.Module):
         """The last feature maps, [B, D, h, w]."""
         maps: Tensor = self.stages(self.stem(x_BCHW))
         return maps
-
-    def head(self, maps_BDhw: Tensor) -> Tensor:
-        """Logits from the mean over the map, [B, K]."""
-        logits: Tensor = self.classify(maps_BDhw.mean(dim=(2, 3)))
-        return logits
-
-    def features(self, x_BCHW: Tensor) -> Tensor:
-        """The mean over the last maps, [B, D]."""
-        return self.maps(x_BCHW).mean(dim=(2, 3))
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.head(self.maps(x_BCHW))
 
 
 class Layer(nn.Module):

@@ -6,6 +6,8 @@ Shortcuts carry no weights (the paper's option A). Shapes: B images, D features,
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.models.pooled import Pooled
+
 
 def resnet(classes: int, channels: int, size: int, depth: int = 20, width: int = 16) -> nn.Module:
     """Three stages of n blocks, `width`, twice and four times `width` channels wide; 20 and 16 give ResNet-20."""
@@ -19,7 +21,7 @@ def resnet(classes: int, channels: int, size: int, depth: int = 20, width: int =
     return Resnet(classes, channels, (depth - 2) // 6, width)
 
 
-class Resnet(nn.Module):
+class Resnet(Pooled):
     """A first convolution, three stages, the mean over the last maps, one linear layer."""
 
     def __init__(self, classes: int, channels: int, blocks: int, width: int) -> None:
@@ -37,18 +39,6 @@ class Resnet(nn.Module):
         """The last feature maps, [B, D, h, w]."""
         maps: Tensor = self.stages(self.stem(x_BCHW))
         return maps
-
-    def head(self, maps_BDhw: Tensor) -> Tensor:
-        """Logits from the mean over the map, [B, K]."""
-        logits: Tensor = self.classify(maps_BDhw.mean(dim=(2, 3)))
-        return logits
-
-    def features(self, x_BCHW: Tensor) -> Tensor:
-        """The mean over the last maps, [B, D]."""
-        return self.maps(x_BCHW).mean(dim=(2, 3))
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.head(self.maps(x_BCHW))
 
 
 class Block(nn.Module):

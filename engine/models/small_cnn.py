@@ -5,6 +5,8 @@ Shapes: B images, D features, h and w of the last maps (4 px a side at 8 px, 8 p
 
 from torch import Tensor, nn
 
+from engine.models.pooled import Pooled
+
 
 def small_cnn(classes: int, channels: int, size: int, width: int = 32) -> nn.Module:
     """Three blocks of 3 x 3 convolution, BatchNorm and ReLU, `width`, `width` and twice `width` channels wide."""
@@ -15,7 +17,7 @@ def small_cnn(classes: int, channels: int, size: int, width: int = 32) -> nn.Mod
     return SmallCnn(classes, channels, size, width)
 
 
-class SmallCnn(nn.Module):
+class SmallCnn(Pooled):
     """Halves the picture after the first block, after the second from 16 px, before the first from 32 px."""
 
     def __init__(self, classes: int, channels: int, size: int, width: int) -> None:
@@ -34,18 +36,6 @@ class SmallCnn(nn.Module):
         """The last feature maps, [B, D, h, w]."""
         maps: Tensor = self.blocks(x_BCHW)
         return maps
-
-    def head(self, maps_BDhw: Tensor) -> Tensor:
-        """Logits from the mean over the map, [B, K]."""
-        logits: Tensor = self.classify(maps_BDhw.mean(dim=(2, 3)))
-        return logits
-
-    def features(self, x_BCHW: Tensor) -> Tensor:
-        """The mean over the last maps, [B, D]."""
-        return self.maps(x_BCHW).mean(dim=(2, 3))
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.head(self.maps(x_BCHW))
 
 
 def _block(before: int, after: int, stride: int = 1) -> list[nn.Module]:

@@ -110,7 +110,7 @@ class FindingsCard(Card):
         whole = self.layout()
         assert whole is not None
         need = whole.totalHeightForWidth(self.width())
-        if need != self.minimumHeight():
+        if need >= 0 and need != self.minimumHeight():  # -1 while no row is in sight
             self.setFixedHeight(need)
             self.grown.emit()
 

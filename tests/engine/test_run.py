@@ -806,6 +806,12 @@ def test_that_descendants_of_a_run_at_work_are_queued(chain: list[Run]) -> None:
     assert states(chain) == ["finished", "queued", "queued"]
 
 
+def test_that_a_teacher_that_ended_but_waits_in_the_queue_again_keeps_nobody_blocked(chain: list[Run]) -> None:
+    toys.tell(chain[0], *toys.history(1, end="stopped"))
+    observer = Observer(queued=[chain[0].name])
+    assert [observer.state_of(run) for run in chain] == ["finished", "queued", "queued"]
+
+
 def test_that_a_run_whose_teacher_is_gone_is_blocked(chain: list[Run]) -> None:
     toys.tell(chain[0], *toys.history(1, end="completed"))
     chain[1].folder.rename(chain[1].workspace / "trash")

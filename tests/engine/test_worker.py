@@ -470,3 +470,20 @@ def test_that_a_signal_that_is_ignored_stays_ignored(stage: Stage) -> None:
         assert stage.work() == 0 and len(stage.begun) == 4
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_that_an_old_end_is_not_taken_for_the_resumed_attempt_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempt begins between two readings of its events."""
+    (run,) = toys.runs(tmp_path)
+    toys.tell(run, *toys.history(1, end="paused"))
+    read = Run.ending
+
+    def just_before_it_begins(self: Run) -> Any:
+        ending = read(self)
+        toys.tell(self, toys.started(2, 1))
+        return ending
+
+    monkeypatch.setattr(Run, "ending", just_before_it_begins)
+    heeded: list[str] = []
+    room._Noticing(SimpleNamespace(poll=lambda: None), run, 2, heeded.append).poll()
+    assert heeded == []

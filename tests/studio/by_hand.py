@@ -4,9 +4,10 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
@@ -16,6 +17,26 @@ from engine.run import Run, Workspace
 from studio.session import Session
 
 LEFT = Qt.MouseButton.LeftButton
+
+
+class Helper(QObject):
+    """An assistant that answers when a test says so."""
+
+    progressed = Signal(int, float, str)
+    answered = Signal(int, dict)
+    failed = Signal(int, str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.cancelled: list[int] = []
+
+    def ask(self, kind: str, **payload: Any) -> int:
+        self.asked.append((kind, payload))
+        return len(self.asked)
+
+    def cancel(self, id_: int) -> None:
+        self.cancelled.append(id_)
 
 
 def settle(session: Session) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from by_hand import settle
+from by_hand import Helper, settle
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -46,6 +46,11 @@ def on_screen(qtbot: QtBot) -> Callable[[QWidget], QWidget]:
         return widget
 
     return show
+
+
+@pytest.fixture
+def helper(qapp: QApplication) -> Helper:
+    return Helper()
 
 
 @pytest.fixture

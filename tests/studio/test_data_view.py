@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from by_hand import press
+from by_hand import Helper, press
 from PIL import Image
-from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QUrl, Signal
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QWidget
 from pytestqt.modeltest import ModelTester
@@ -24,32 +24,6 @@ from studio.widgets.segment import Segment
 
 KEYS = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
-
-
-class Helper(QObject):
-    """An assistant that answers when a test says so."""
-
-    progressed = Signal(int, float, str)
-    answered = Signal(int, dict)
-    failed = Signal(int, str, str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[dict[str, Any]] = []
-        self.cancelled: list[int] = []
-
-    def ask(self, kind: str, **payload: Any) -> int:
-        assert kind == "scan"
-        self.asked.append(payload)
-        return len(self.asked)
-
-    def cancel(self, id_: int) -> None:
-        self.cancelled.append(id_)
-
-
-@pytest.fixture
-def helper() -> Helper:
-    return Helper()
 
 
 @pytest.fixture
@@ -114,7 +88,7 @@ def test_that_an_empty_page_says_what_it_wants_and_gives_nothing_to_a_recipe(vie
     assert view.nothing.isVisible() and not view.head.use.isEnabled()
     assert "Drop a folder" in view.nothing.note.accessibleName()
     press(next(button for button in view.nothing.buttons if "digits" in button.text()))
-    assert helper.asked[0]["data"] == {"name": "digits"}
+    assert helper.asked[0][1]["data"] == {"name": "digits"}
 
 
 def test_that_a_chosen_folder_is_looked_through_in_the_size_of_the_schema(
@@ -123,7 +97,7 @@ def test_that_a_chosen_folder_is_looked_through_in_the_size_of_the_schema(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "pets"))
     press(view.head.folder)
     wanted = {"name": "folder", "path": str(tmp_path / "pets"), "size": 32, "colour": "rgb"}
-    assert helper.asked == [{"data": wanted, "workspace": str(session.workspace.folder)}]
+    assert helper.asked == [("scan", {"data": wanted, "workspace": str(session.workspace.folder)})]
     assert view.head.said == "pets, being read" and not view.head.use.isEnabled()
 
 
@@ -134,7 +108,7 @@ def test_that_a_dropped_folder_is_looked_through_and_runs_are_left_to_the_window
     (pets / "cat").mkdir(parents=True)
     (runs / "a-s0-F0").mkdir(parents=True)
     (runs / "a-s0-F0" / "recipe.toml").touch()
-    assert drop(view, pets) and helper.asked[0]["data"]["path"] == str(pets)
+    assert drop(view, pets) and helper.asked[0][1]["data"]["path"] == str(pets)
     assert not drop(view, runs) and len(helper.asked) == 1
 
 
@@ -219,7 +193,7 @@ def test_that_a_bad_size_is_refused_beside_its_field_and_a_good_one_asks_again(
     retype(qtbot, looked, "8")
     assert not looked.error.isVisible() and looked.head.use.isEnabled() and len(helper.asked) == 1
     retype(qtbot, looked, "64")
-    assert helper.asked[1]["data"] == table(size=64)
+    assert helper.asked[1][1]["data"] == table(size=64)
 
 
 def test_that_an_answer_nobody_understands_is_said(qtbot: QtBot, view: DataView, helper: Helper) -> None:
@@ -241,7 +215,7 @@ def test_that_grey_is_looked_through_again_and_goes_to_the_recipe(
     colour = looked.shape.editors["data.colour"]
     assert isinstance(colour, Segment)
     press(colour.button("grey"))
-    assert helper.asked[1]["data"] == table(colour="grey")
+    assert helper.asked[1][1]["data"] == table(colour="grey")
     hear(qtbot, looked, helper, answer(tmp_path, channels=1, sheet=str(sheet(tmp_path / "grey.npz", channels=1))))
     assert used(qtbot, looked) == table(colour="grey")
 
@@ -328,7 +302,7 @@ def test_that_folders_of_runs_are_in_the_menu(view: DataView, helper: Helper, mo
     entries: list[QAction] = [action for action in view.head.menu.actions() if action.isEnabled() and action.text()]
     assert [action.text().split("   ")[0] for action in entries] == ["digits", "new, 64 px, RGB", "old, 32 px, RGB"]
     entries[1].trigger()
-    assert helper.asked[0]["data"] == {"name": "folder", "path": "/pictures/new", "size": 64, "colour": "rgb"}
+    assert helper.asked[0][1]["data"] == {"name": "folder", "path": "/pictures/new", "size": 64, "colour": "rgb"}
 
 
 def test_that_everything_that_can_be_operated_has_a_name(looked: DataView) -> None:

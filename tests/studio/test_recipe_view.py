@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import recorded
-from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QUrl, Signal
+from by_hand import Helper
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QKeySequence, QShortcut, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -33,31 +34,6 @@ ANSWER = {
     "weights": 11_234,
     "pictures": 800,
 }
-
-
-class Helper(QObject):
-    """An assistant that answers when a test says so."""
-
-    progressed = Signal(int, float, str)
-    answered = Signal(int, dict)
-    failed = Signal(int, str, str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.cancelled: list[int] = []
-
-    def ask(self, kind: str, **payload: Any) -> int:
-        self.asked.append((kind, payload))
-        return len(self.asked)
-
-    def cancel(self, id_: int) -> None:
-        self.cancelled.append(id_)
-
-
-@pytest.fixture
-def helper() -> Helper:
-    return Helper()
 
 
 @pytest.fixture
