@@ -4,6 +4,7 @@ The parts are those of train.py, so that what is measured is what will be run; t
 F0 is, which costs what a trained one does. Here: seconds, memory and disk, and what they add up to over a lineage.
 """
 
+import contextlib
 import gc
 import statistics
 import time
@@ -22,9 +23,10 @@ from engine import decide, processes
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.fields import tag_of
 from engine.methods import METHODS
+from engine.models import imported
 from engine.probes.accuracy import predict
 from engine.recipe import RecipeFile, RunRecipe
-from engine.run import Refused
+from engine.run import Refused, Run
 from engine.train import built_from, device_memory_gib, is_out_of_memory, learn, optimizer_for, with_field
 from engine.words import count, plural
 
@@ -84,7 +86,8 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     torch.set_num_threads(1 if beside and decided.device == "cpu" else decided.threads)
     tell(0.05, "reading the pictures")
     data = prepare(asked, data_folder, lambda done, total: tell(*_reading(done, total)))
-    first = each = _cost(asked, decided, data, lambda words: tell(0.3, words))
+    outside = _outside_teacher(asked, data_folder.parent)
+    first = each = _cost(asked, decided, data, lambda words: tell(0.3, words), outside)
     if student:
         each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words), asked)
     per_epoch = -(-len(data.split.train) // asked.training.batch)
@@ -108,6 +111,13 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "pictures": len(data.split.train),
         "disk_bytes_per_run": disk_bytes(asked, each.student_bytes, each.memory.optimizer),
     }
+
+
+def _outside_teacher(asked: RunRecipe, workspace: Path) -> RunRecipe | None:
+    """The recipe of a run of another lineage that teaches F0, if it is in this workspace."""
+    with contextlib.suppress(OSError, ValueError):
+        return Run(workspace / asked.teacher).recipe() if asked.teacher else None
+    return None
 
 
 def _reading(done: int, total: int) -> tuple[float, str]:
@@ -137,6 +147,8 @@ class Twin:
         self.device = torch.device(device)
         try:
             student = built_from(asked, data).network()
+            if asked.model.freeze:
+                imported.freeze_backbone(student)
             teacher = built_from(taught_by or asked, data).network() if asked.teacher else None
         except ValueError as error:
             raise Refused(with_field(error)) from None

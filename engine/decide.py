@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import msgspec
 import tomlkit
@@ -18,7 +19,7 @@ from msgspec import Struct
 from engine import __version__, checkpoint, processes, recipe, words
 from engine.fields import Field
 from engine.recipe import RunRecipe
-from engine.run import Refused, Run
+from engine.run import Refused, Run, checkpoint_step
 
 FASTER = 1.1  # bfloat16 costs digits; below a tenth gained it is not worth them
 
@@ -28,6 +29,13 @@ class Teacher(Struct, frozen=True):
 
     run: str
     step: int
+    sha256: str
+
+
+class Weights(Struct, frozen=True):
+    """The file a network starts from, and its checksum."""
+
+    path: str
     sha256: str
 
 
@@ -47,6 +55,7 @@ class Effective(Struct, frozen=True, kw_only=True):
     decided: Decided
     teacher: Teacher | None
     versions: dict[str, str]
+    weights: Weights | None = None
 
 
 def device_for(asked: str) -> tuple[str, str]:
@@ -149,9 +158,12 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
     step = state.step
     if getattr(asked.method, "teacher_checkpoint", "last") == "best" and (best := state.best("val/accuracy")):
         step = best[1]
+    step = getattr(asked.method, "teacher_step", 0) or step
     folder = teacher.folder / "checkpoints" / f"step-{step:08d}"
     if not folder.exists():
-        raise Refused(f'teacher: {asked.teacher} has no checkpoint at step {step}; write method.teacher_checkpoint = "last"')
+        kept = ", ".join(str(checkpoint_step(path)) for path in teacher.checkpoint_folders())
+        remedy = f"method.teacher_step: write one of {kept}" if kept else "bring its checkpoints back"
+        raise Refused(f"teacher: {asked.teacher} has no checkpoint at step {step}; {remedy}")
     return Teacher(asked.teacher, step, checkpoint.file_sha256(folder / "model.safetensors"))
 
 
@@ -164,6 +176,22 @@ def check_teacher(run: Run, pinned: Teacher) -> None:
         raise Refused(
             f"teacher: {path} is not the network {run.name} began with; bring the old one back, or train a new lineage"
         )
+
+
+def pin_weights(asked: RunRecipe) -> Weights | None:
+    """The file that the network starts from. Raises Refused if it is gone."""
+    if not asked.model.weights:
+        return None
+    path = Path(asked.model.weights)
+    if not path.is_file():
+        raise Refused(f"model.weights: {path} is gone; bring it back")
+    return Weights(str(path), checkpoint.file_sha256(path))
+
+
+def check_weights(asked: RunRecipe, pinned: Weights) -> None:
+    """Raises Refused if the file is no longer the one this run was to start from."""
+    if pin_weights(asked) != pinned:
+        raise Refused(f"model.weights: {pinned.path} is not the file this run began with; bring the old one back")
 
 
 def versions() -> dict[str, str]:
@@ -182,6 +210,8 @@ def write(run: Run, effective: Effective) -> None:
     document["decided"] = msgspec.to_builtins(effective.decided)
     if effective.teacher is not None:
         document["teacher"] = msgspec.to_builtins(effective.teacher)
+    if effective.weights is not None:
+        document["weights"] = msgspec.to_builtins(effective.weights)
     document["versions"] = effective.versions
     document["why"] = dict(sorted(_why(run, effective).items()))
     processes.write_aside(run.folder / "effective.toml", tomlkit.dumps(document).encode(), sync=True)
@@ -195,7 +225,8 @@ def read(run: Run) -> Effective | None:
     asked = recipe.parse(RunRecipe, table["recipe"], str(run.folder / "effective.toml"))
     decided = msgspec.convert(table["decided"], Decided)
     teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
-    return Effective(recipe=asked, decided=decided, teacher=teacher, versions=table["versions"])
+    weights = msgspec.convert(table["weights"], Weights) if "weights" in table else None
+    return Effective(recipe=asked, decided=decided, teacher=teacher, versions=table["versions"], weights=weights)
 
 
 def _why(run: Run, effective: Effective) -> dict[str, dict[str, str]]:

@@ -22,13 +22,21 @@ from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_o
 from engine.recipes import Method, Supervised
 
 VERSION = 1
+SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+_WEIGHTS = knob("Weights", "A file of weights that the network starts from, all but its classifier: .safetensors, .pth, .pt or .bin. Empty starts at random.")  # fmt: skip
+_FREEZE = knob("Freeze", "Train the classifier only: the rest stays as model.weights made it, with its BatchNorm statistics.")
 
 
 class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"):
     """a small convolutional network for pictures from 8 to 64 px"""
 
     width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
+    weights: Annotated[str, _WEIGHTS] = ""
+    freeze: Annotated[bool, _FREEZE] = False
 
 
 class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
@@ -36,6 +44,8 @@ class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
 
     depth: Annotated[int, knob("Depth", "Layers with weights: 6n+2, so 8, 14, 20, 32, 44, 56, 110.", unit="layers", ge=8, le=1202, source="paper", why="the smallest network of He et al. 2016, table 6")] = 20  # fmt: skip
     width: Annotated[int, knob("Width", "Channels of the first stage.", unit="channels", ge=4, le=512, source="paper", why="He et al. 2016")] = 16  # fmt: skip
+    weights: Annotated[str, _WEIGHTS] = ""
+    freeze: Annotated[bool, _FREEZE] = False
 
 
 class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet"):
@@ -45,6 +55,8 @@ class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet")
     growth: Annotated[int, knob("Growth", "Channels that each layer adds.", unit="channels", ge=1, le=512, source="paper", why="Huang et al. 2017, table 2")] = 12  # fmt: skip
     bottleneck: Annotated[bool, knob("Bottlenecks", "A 1 x 1 convolution before each 3 x 3 one.", source="paper", why="DenseNet-BC: Huang et al. 2017")] = True  # fmt: skip
     reduction: Annotated[float, knob("Reduction", "Share of the channels that stay between two blocks.", gt=0, le=1, source="paper", why="DenseNet-BC: Huang et al. 2017")] = 0.5  # fmt: skip
+    weights: Annotated[str, _WEIGHTS] = ""
+    freeze: Annotated[bool, _FREEZE] = False
 
 
 class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
@@ -56,12 +68,16 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     heads: Annotated[int, knob("Heads", "Attention heads in each block.", unit="heads", ge=1, le=64)] = 3
     registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64)] = 0  # fmt: skip
     drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
+    weights: Annotated[str, _WEIGHTS] = ""
+    freeze: Annotated[bool, _FREEZE] = False
 
 
 class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
-    """any network timm knows, by its name there, untrained"""
+    """any network timm knows, by its name there"""
 
     variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
+    weights: Annotated[str, _WEIGHTS] = ""
+    freeze: Annotated[bool, _FREEZE] = False
 
 
 class SameModel(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="same"):
@@ -228,7 +244,9 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
     """One run of a lineage: frozen in its folder as recipe.toml."""
 
     seed: Annotated[int, knob("Seed", "Decides initialisation and the order of the pictures.", ge=0, le=2**31)] = 0
-    generation: Annotated[int, knob("Generation", "0 is F0, which has no teacher.", ge=0, le=1000)] = 0
+    generation: Annotated[
+        int, knob("Generation", "0 is F0, which learns from labels, or from a run of another lineage.", ge=0, le=1000)
+    ] = 0
     teacher: Annotated[str, knob("Teacher", "Name of the run that teaches, in the same workspace; empty for none.")] = ""  # fmt: skip
 
     @property
@@ -239,8 +257,9 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
 class RecipeFile:
     """A recipe together with the text a person wrote: comments and order survive a change and a save.
 
-    A relative data.path starts from the folder of the file `source`, or from the working directory where there is none. The
-    text keeps it as it was written; `recipe` and the recipes of the runs hold it whole, for engines start elsewhere.
+    A relative data.path, model.weights or teacher_model.weights starts from the folder of the file `source`, or from the
+    working directory where there is none. The text keeps it as it was written; `recipe` and the recipes of the runs hold it
+    whole, for engines start elsewhere.
     """
 
     def __init__(self, document: tomlkit.TOMLDocument, source: str = "") -> None:
@@ -255,11 +274,15 @@ class RecipeFile:
     def runs(self) -> Iterator[tuple[RunRecipe, str]]:
         """Each run's recipe and the text of its recipe.toml, generation after generation, seed after seed.
 
-        Raises RecipeErrors if the pictures are not there, so that no run is made that cannot begin.
+        Raises RecipeErrors if the pictures or weights are not there, so that no run is made that cannot begin.
         """
         data = self.recipe.data
         if isinstance(data, Folder) and not Path(data.path).is_dir():
             raise RecipeErrors([RecipeError("data.path", no_folder(data.path))])
+        for table in ("model", "teacher_model"):
+            if (weights := weights_of(getattr(self.recipe, table))) and not Path(weights).is_file():
+                problem = f"{weights} is no file; write the file of weights, or leave it empty to start at random"
+                raise RecipeErrors([RecipeError(f"{table}.weights", problem)])
         for seed in self.recipe.seeds:
             for generation in range(self.recipe.generations + 1):
                 text = self._run_text(seed, generation)
@@ -267,17 +290,22 @@ class RecipeFile:
 
     def _run_text(self, seed: int, generation: int) -> str:
         document = tomlkit.parse(self.text())
-        lineage = self.recipe.lineage
+        lineage, outside = self.recipe.lineage, teacher_run(self.recipe.method, seed)
         for key in ("generations", "seeds"):
             document.pop(key, None)
-        if generation == 0 and self.recipe.generations and "method" in document:
+        if generation == 0 and self.recipe.generations and not outside and "method" in document:
             document["method"] = {TAG: "supervised"}  # F0 has nobody to learn from
-        first = document.pop("teacher_model", None)
+        if outside:  # F0's teacher, which its recipe names as every run's does
+            for key in ("teacher_run", "teacher_step") if generation else ("teacher_run",):
+                document["method"].pop(key, None)
+        first, network = document.pop("teacher_model", None), self.recipe.model
         if generation == 0 and not isinstance(self.recipe.teacher_model, SameModel):
-            document["model"] = first.unwrap()
+            document["model"], network = first.unwrap(), self.recipe.teacher_model
+        if network.weights:
+            document["model"]["weights"] = network.weights
         own: dict[str, Any] = {"seed": seed, "generation": generation}
-        if generation:
-            own["teacher"] = run_name(lineage, seed, generation - 1)
+        if teacher := run_name(lineage, seed, generation - 1) if generation else outside:
+            own["teacher"] = teacher
         if isinstance(self.recipe.data, Folder):
             document["data"]["path"] = self.recipe.data.path
         document.update(own)  # tomlkit puts plain values before the first table
@@ -287,6 +315,16 @@ class RecipeFile:
 def run_name(lineage: str, seed: int, generation: int) -> str:
     """The deterministic name of a run: <lineage>-s<seed>-F<generation>."""
     return f"{lineage}-s{seed}-F{generation}"
+
+
+def teacher_run(method: Method, seed: int) -> str:
+    """The run of another lineage from which F0 of this seed learns; empty for none."""
+    return str(getattr(method, "teacher_run", "")).replace(SEED, str(seed))
+
+
+def weights_of(model: Model | SameModel) -> str:
+    """The file its network starts from; empty for none."""
+    return str(getattr(model, "weights", ""))
 
 
 def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
@@ -313,7 +351,8 @@ def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFi
     document = tomlkit.parse(text)
     for change in sets:
         apply_set(document, change)
-        if change.partition("=")[0].strip() in ("data", "data.path"):
+        key = change.partition("=")[0].strip()
+        if key in ("data", "model", "teacher_model") or key.endswith((".path", ".weights")):
             _make_whole(document, Path())  # typed here and now, not where the file lies
     return RecipeFile(document, source)
 
@@ -353,11 +392,13 @@ def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
 
 
 def _make_whole(table: Any, start: Path) -> None:
-    """Write data.path from the root on, in place; whatever else stands there is for `parse` to refuse."""
-    data = table.get("data")
-    path = data.get("path") if isinstance(data, Mapping) else None
-    if isinstance(path, str) and path and data.get(TAG) == tag_of(Folder):
-        data["path"] = whole_path(path, start)
+    """Write data.path and the files of weights from the root on, in place; whatever else stands there is for `parse` to
+    refuse."""
+    for name, key in (("data", "path"), ("model", "weights"), ("teacher_model", "weights")):
+        part = table.get(name)
+        path = part.get(key) if isinstance(part, Mapping) else None
+        if isinstance(path, str) and path and (name != "data" or part.get(TAG) == tag_of(Folder)):
+            part[key] = whole_path(path, start)
 
 
 def whole_path(path: str, start: Path) -> str:
@@ -459,6 +500,9 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
 
 
 def _model_contradictions(path: str, model: Model | SameModel) -> Iterator[RecipeError]:
+    if not isinstance(model, SameModel) and model.freeze and not model.weights:
+        problem = f"true would freeze a network at random; write {path}.weights, or {path}.freeze = false"
+        yield RecipeError(f"{path}.freeze", problem)
     if isinstance(model, Resnet) and (model.depth - 2) % 6:
         lower = 2 + 6 * ((model.depth - 2) // 6)
         yield RecipeError(f"{path}.depth", f"{model.depth} is not 6n+2; write {lower} or {lower + 6}")
@@ -483,12 +527,29 @@ def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
     supervised = isinstance(recipe.method, Supervised)
     if recipe.generations and supervised:
         yield RecipeError("method.name", f"supervised has no teacher, but generations = {recipe.generations}; write ban, or generations = 0")  # fmt: skip
-    if not recipe.generations and not supervised:
+    if not recipe.generations and not supervised and not teacher_run(recipe.method, 0):
         yield RecipeError("generations", "is 0, so nobody would be taught; write 1 or more, or method.name = \"supervised\"")  # fmt: skip
+    yield from _teacher_contradictions(recipe)
+
+
+def _teacher_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
+    """An F0 that learns from a run of another lineage."""
+    asked = getattr(recipe.method, "teacher_run", "")
+    if not asked and bool(getattr(recipe.method, "teacher_step", 0)):
+        yield RecipeError("method.teacher_step", "is a checkpoint of method.teacher_run, which is empty; write that too, or 0")
+    if asked and not _RUN.fullmatch(teacher_run(recipe.method, 0)):
+        problem = f"{asked!r} cannot be a run's name; write one such as digits-s0-F1, or digits-s{SEED}-F1 for the same seed"
+        yield RecipeError("method.teacher_run", problem)
+    names = {run_name(recipe.lineage, seed, k) for seed in recipe.seeds for k in range(recipe.generations + 1)}
+    if own := next((name for seed in recipe.seeds if (name := teacher_run(recipe.method, seed)) in names), ""):
+        problem = f"{own} is a run of this very lineage; write one of another, or leave it empty: F1 learns from F0 anyway"
+        yield RecipeError("method.teacher_run", problem)
 
 
 def _run_contradictions(recipe: RunRecipe) -> Iterator[RecipeError]:
-    if bool(recipe.teacher) != bool(recipe.generation):
-        yield RecipeError("teacher", f"{recipe.teacher!r} does not fit generation {recipe.generation}: F0 has no teacher, every later generation has one")  # fmt: skip
+    if recipe.generation and not recipe.teacher:
+        yield RecipeError("teacher", f"is empty, but generation {recipe.generation} learns from the one before; write its run")
+    if getattr(recipe.method, "teacher_run", ""):
+        yield RecipeError("method.teacher_run", "is for a lineage's recipe; in a run's write teacher")
     if bool(recipe.teacher) == isinstance(recipe.method, Supervised):
         yield RecipeError("method.name", "a run with a teacher needs a method that listens to it; a run without one is supervised")  # fmt: skip

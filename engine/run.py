@@ -23,7 +23,7 @@ from msgspec import Struct
 from engine import commands, events, processes, recipe
 from engine.commands import AnyCommand
 from engine.events import AnyEvent
-from engine.fields import RecipeError, RecipeErrors
+from engine.fields import RecipeError, RecipeErrors, nearest
 from engine.recipe import RecipeFile, RunRecipe
 from engine.state import RunState, State, Vital, derive
 
@@ -259,6 +259,7 @@ class Workspace:
         wanted = list(file.runs())
         for one, _ in wanted:
             self._refuse_other(one)
+        self._refuse_without_teacher([one for one, _ in wanted])
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return [self._make(one, text) for one, text in wanted]
@@ -275,6 +276,16 @@ class Workspace:
                 f"{one.run} exists in {self.folder} with another recipe ({shown}). "
                 f"Either give this lineage another name (--set lineage=NAME), or move {run.folder} away first."
             )
+
+    def _refuse_without_teacher(self, wanted: list[RunRecipe]) -> None:
+        """A run of another lineage that is to teach must be here, if not yet complete."""
+        names = {one.run for one in wanted}
+        for one in wanted:
+            known = not one.teacher or one.teacher in names or (self.run(one.teacher).folder / "recipe.toml").is_file()
+            if not known and not (self.run(one.run).folder / "recipe.toml").is_file():
+                there = nearest(one.teacher, [run.name for run in self.runs()])[:5]
+                remedy = f"write one of these, the nearest first: {', '.join(there)}" if there else "train it there first"
+                raise Refused(f"method.teacher_run: there is no run {one.teacher} in {self.folder}; {remedy}")
 
     def _make(self, one: RunRecipe, text: str) -> Run:
         run = self.run(one.run)

@@ -25,9 +25,10 @@ from engine.data.batch import Batch
 from engine.data.order import generator_seed
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.desk import Desk, Leave
-from engine.fields import RecipeErrors
+from engine.fields import RecipeErrors, tag_of
 from engine.meter import Meter
 from engine.methods import METHODS, Method
+from engine.models import imported
 from engine.probes import attention
 from engine.probes.probed import Probed, at_the_end, during
 from engine.recipe import RunRecipe
@@ -36,6 +37,14 @@ from engine.words import count, plural
 
 EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
 BRING_BACK = "bring it back, or train from its new place under another name (--set lineage=NAME)"
+LEARNED_BEFORE = (
+    "learned from other pictures than the data has now. Bring the old data back, "
+    "or train the changed data under another name (--set lineage=NAME)"
+)
+LEARNED_ELSEWHERE = (
+    "may have learned from the pictures that this run is tested on; "
+    "give both the same pictures, data.split_seed, data.test_share and data.val_share"
+)
 TICKS = 5000  # at most so many StepTaken events a run
 
 
@@ -149,12 +158,14 @@ class Training:
         try:
             self.seed("initialisation", asked.seed, asked.generation)
             student = self.built_from.network()
+            weights = self.start_from_file(student)
         except ValueError as error:
             raise Failed(with_field(error)) from None
         teacher = self.load_teacher(pinned) if pinned else None
         method = METHODS[msgspec.to_builtins(asked.method)["name"]](asked.method, student, teacher)
         self.method: Method = method.to(self.device).train()
         self.batches = Batches(self.data, asked, self.device)
+        self.method.per_epoch = self.batches.per_epoch
         self.total_steps = asked.training.epochs * self.batches.per_epoch
         self.log_every = max(1, self.total_steps // TICKS)
         self.rate = rates.learning_rate(asked, self.batches.per_epoch)
@@ -162,20 +173,40 @@ class Training:
         if self.known is None:
             self.decided = self.measure_precision()
             found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
-            decide.write(self.run, found)
+            decide.write(self.run, msgspec.structs.replace(found, weights=weights))
         if pinned is not None:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
+
+    def start_from_file(self, student: torch.nn.Module) -> decide.Weights | None:
+        """A file's weights into the fresh network. A run that has a checkpoint goes on from that, whatever became of them."""
+        pinned, asked = self.known.weights if self.known else decide.pin_weights(self.asked), self.asked.model
+        if pinned is not None and not self.attempt.step:
+            decide.check_weights(self.asked, pinned)
+            report = imported.start_from(student, Path(pinned.path), whole=asked.freeze)
+            if report.missing:
+                self.attempt.record(events.Warned(step=0, text=report.sentence()))
+            else:
+                self.begin("preparing", report.sentence())
+            for line in imported.lines(report):
+                print(line, flush=True)  # noqa: T201
+        if asked.freeze:
+            imported.freeze_backbone(student)
+        return pinned
 
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = self.run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}"
         theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
         if theirs.get("classes") != ours["classes"]:
             raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")
+        if _shape(theirs) != _shape(ours):
+            raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
         if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
+            raise Refused(f"teacher: {pinned.run} {LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE}")
+        if not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
             raise Refused(
-                f"teacher: {pinned.run} learned from other pictures than the data has now. Bring the old data back, "
-                "or train the changed data under another name (--set lineage=NAME)"
+                f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
+                f'model.weights = "{folder / "model.safetensors"}", model.freeze = true'
             )
         teacher = checkpoint.read_state(folder).build.network()
         checkpoint.load_model(folder, teacher)
@@ -452,6 +483,8 @@ def in_precision(name: str, device: torch.device) -> torch.autocast:
 def built_from(asked: RunRecipe, data: Prepared) -> Build:
     """What a recipe's network is built from, on this data."""
     options = msgspec.to_builtins(asked.model)
+    for name in ("weights", "freeze"):  # how it starts, not what it is
+        options.pop(name, None)
     return Build(options.pop("name"), data.classes, data.pictures.channels, data.size, options)
 
 
@@ -477,6 +510,10 @@ def _described(card: bytes) -> dict[str, Any]:
 
 def _tested_on(card: dict[str, Any]) -> tuple[Any, Any]:
     return card.get("files_sha256"), card.get("split", {}).get("test")
+
+
+def _shape(card: dict[str, Any]) -> str:
+    return " x ".join(map(str, [card.get("channels"), *card.get("size", ())]))
 
 
 def _memory_gib(device: torch.device) -> float:

@@ -10,6 +10,7 @@ Rates are fractions in [0, 1]. Shapes: S seeds, X points of a curve.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -184,18 +185,33 @@ def _box(generation: int, runs: Sequence[Seen], done: Study, say: Callable[[Any]
     box = Box(generation, learns_from(runs), progress=progress(runs, say))
     if row is None:
         unread = all(one.state.completed for one in runs)
-        return replace(box, verdict=("", "finished, but not compared" if unread else _first(generation)))
+        return replace(box, verdict=("", "finished, but not compared" if unread else _first(runs)))
     seeds = words.plural(len(row.seeds), "seed") if len(row.seeds) == len(runs) else f"{len(row.seeds)} of {len(runs)} seeds"
     plus_minus = "" if row.sd is None else f"± {words.points(row.sd).lstrip('+')}, "
     box = replace(box, mean=row.mean, figure=words.percent(row.mean), spread=plus_minus + seeds, per_seed=row.per_seed)
     if row.verdict is None:
-        return replace(box, verdict=("", _first(generation) or "no finished seed in common with its teacher"))
+        return replace(box, verdict=("", _first(runs) or "no finished seed in common with its teacher"))
     parts = compare.verdict_parts(row.verdict)
     return replace(box, judgement=row.verdict.word, verdict=parts, why=explained(row.verdict, done))
 
 
-def _first(generation: int) -> str:
-    return "first generation, no teacher" if generation == 0 else ""
+def _first(runs: Sequence[Seen]) -> str:
+    if any(one.generation for one in runs):
+        return ""
+    taught = any(one.recipe and one.recipe.teacher for one in runs)
+    return "first generation" if taught else "first generation, no teacher"
+
+
+def _teacher(runs: Sequence[Seen]) -> str:
+    """ "F0", or the run of another lineage, with a star for the seed where each seed has its own."""
+    taught = [one for one in runs if one.recipe and one.recipe.teacher]
+    if not taught or taught[0].generation:
+        return f"F{runs[0].generation - 1}"
+    names = {one.recipe.teacher for one in taught if one.recipe}
+    if len(names) == 1:
+        return names.pop()
+    starred = {re.sub(rf"-s{one.seed}-", "-s*-", one.recipe.teacher) for one in taught if one.recipe}
+    return starred.pop() if len(starred) == 1 else "another lineage"
 
 
 def learns_from(runs: Sequence[Seen]) -> str:
@@ -203,7 +219,7 @@ def learns_from(runs: Sequence[Seen]) -> str:
     one = next((one for one in runs if one.recipe), None)
     if one is None:
         return ""
-    teacher = f"F{one.generation - 1}"
+    teacher = _teacher(runs)
     known = {
         "supervised": "labels only",
         "ban": f"{teacher}'s predictions",

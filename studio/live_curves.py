@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine import words
 from engine.state import Curve, RunState
-from studio import theme
+from studio import phrases, theme
 from studio.live_pages import MATTERS, Page, Trace
 from studio.session import Followed
 from studio.widgets.lines import Line, Reference, Tone
@@ -177,7 +177,7 @@ def references(shown: Page, one: Followed, teacher: Followed | None = None) -> l
     value = taught_at(one, teacher) if shown.key == "accuracy" and teacher is not None else None
     if value is None or teacher is None:
         return []
-    name = f"F{teacher.generation}"
+    name = phrases.teacher_short(one, teacher)
     return [Reference(value, f"teacher {name}", theme.generation_color(teacher.generation), name)]
 
 

@@ -58,8 +58,9 @@ def networks(one: Followed, color: str, teacher: Followed | None) -> tuple[Netwo
     """Whose maps are beside each other, in the colours of their curves."""
     if not one.recipe or not one.recipe.teacher:
         return (Network("student", color), Network("teacher", color))
-    theirs = theme.generation_color(teacher.generation if teacher else one.generation - 1)
-    return (Network(f"student F{one.generation}", color), Network(f"teacher F{one.generation - 1}", theirs))
+    theirs = theme.generation_color(teacher.generation if teacher else max(0, one.generation - 1))
+    name = f"F{one.generation - 1}" if one.generation else one.recipe.teacher
+    return (Network(f"student F{one.generation}", color), Network(f"teacher {name}", theirs))
 
 
 # Files of the run's folder --------------------------------------------------------------------------------------

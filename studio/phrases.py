@@ -71,6 +71,11 @@ def run_short(one: Followed) -> str:
     return f"{one.lineage} F{one.generation} seed {one.seed}" if one.recipe else one.name
 
 
+def teacher_short(one: Followed, teacher: Followed) -> str:
+    """ "F0", or "large F0 seed 0" for one of another lineage."""
+    return f"F{teacher.generation}" if teacher.lineage == one.lineage else run_short(teacher)
+
+
 # State ----------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +180,7 @@ def moment(then: float, now: float) -> str:
 def _queued(one: Followed, teacher: Followed | None) -> str:
     """For its teacher, or for its turn; "queued" for a run that somebody trains in turn without the queue."""
     if teacher is not None and not teacher.state.completed:
-        return f"queued, waits for F{teacher.generation}"
+        return f"queued, waits for {teacher_short(one, teacher)}"
     if not one.place:
         return "queued"
     return f"{PLACES[one.place - 1]} in the queue" if one.place <= len(PLACES) else f"number {one.place} in the queue"
@@ -186,7 +191,7 @@ def _why_blocked(one: Followed, teacher: Followed | None) -> str:
         return f"its teacher {one.recipe.teacher} is gone" if one.recipe else "its teacher is gone"
     how = {"failed": "failed", "stopped": "was stopped", "paused": "is paused"}.get(reason(teacher))
     how = how or {"lost": "is lost", "blocked": "is blocked"}.get(teacher.word, "is not trained")
-    return f"F{teacher.generation} {how}"
+    return f"{teacher_short(one, teacher)} {how}"
 
 
 def _doing(one: Followed) -> str:

@@ -128,9 +128,10 @@ def together_words(runs: Sequence[Followed], following: Following, now: float) -
         return f"{count} not in the queue"
     if how == "blocked":
         return f"{count} {state_words(runs[0], following, now)}"
-    awaited = [t.generation for one in runs if (t := following.teacher_of(one)) and not t.state.completed]
+    awaited = [(one, t) for one in runs if (t := following.teacher_of(one)) and not t.state.completed]
     if len(awaited) == len(runs):
-        return f"{count} waiting for F{min(awaited)}"
+        one, teacher = min(awaited, key=lambda pair: pair[1].generation)
+        return f"{count} waiting for {f'F{teacher.generation}' if teacher.lineage == one.lineage else teacher.lineage}"
     return f"{count} waiting, one is next" if any(one.place == 1 for one in runs) else f"{count} waiting"
 
 
@@ -192,10 +193,10 @@ def _blocked_step(one: Followed, following: Following) -> str:
     if root is None:
         gone = _missing(one, following)
         return f"bring {gone} back" if gone else ""
-    how = standing(root)
+    how, name = standing(root), phrases.teacher_short(one, root)
     if how == "not queued":
-        return f"start F{root.generation} first"
-    return f"resume F{root.generation} first" if phrases.resume_label(root) else f"see F{root.generation}"
+        return f"start {name} first"
+    return f"resume {name} first" if phrases.resume_label(root) else f"see {name}"
 
 
 def _rest(one: Followed) -> float | None:

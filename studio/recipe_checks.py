@@ -100,9 +100,10 @@ def _seeds(asked: Recipe, facts: Known) -> Iterator[Check]:
 def _generations(asked: Recipe, facts: Known) -> Iterator[Check]:
     if asked.generations:
         runs = len(asked.seeds) * (asked.generations + 1)
-        chain = f"F0 learns from the labels; F1 to F{asked.generations} each from the one before."
+        source = getattr(asked.method, "teacher_run", "") or "the labels"
+        chain = f"F0 learns from {source}; F1 to F{asked.generations} each from the one before."
         if asked.generations == 1:
-            chain = "F0 learns from the labels, F1 from F0."
+            chain = f"F0 learns from {source}, F1 from F0."
         yield Check(
             "ok", f"{words.plural(runs, 'run')}: F0 to F{asked.generations}, {words.plural(len(asked.seeds), 'seed')}", chain
         )

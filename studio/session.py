@@ -642,7 +642,24 @@ def _as_lineage(runs: Sequence[Followed]) -> str:
     for key in ("seed", "generation", "teacher"):
         document.pop(key, None)
     document.update({"generations": last.generation, "seeds": sorted({one.seed for one in runs})})
+    if outside := _outside_teacher(runs):
+        document["method"].update(outside)
+    first = next((one.recipe for one in runs if one.generation == 0 and one.recipe), None)
+    if first and last.recipe and first.model != last.recipe.model:
+        document["teacher_model"] = recipe.to_table(first)["model"]
     return tomlkit.dumps(document)
+
+
+def _outside_teacher(runs: Sequence[Followed]) -> dict[str, Any]:
+    """What a lineage's recipe says of the run that teaches its F0; nothing where F0 learns from labels."""
+    taught = {one.seed: one.recipe for one in runs if one.generation == 0 and one.recipe and one.recipe.teacher}
+    if not taught:
+        return {}
+    names = {asked.teacher for asked in taught.values()}
+    seed, first = next(iter(taught.items()))
+    name = first.teacher if len(names) == 1 else first.teacher.replace(f"-s{seed}-", f"-s{recipe.SEED}-")
+    step = getattr(first.method, "teacher_step", 0)
+    return {"teacher_run": name} | ({"teacher_step": step} if step else {})
 
 
 def _look_at_clock(one: Followed) -> None:

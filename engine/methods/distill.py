@@ -109,7 +109,7 @@ class DecoupledDistillation(Taught):
 
     def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
         asked = self.asked
-        share = min(1.0, (step + 1) / max(1, asked.warmup_steps))
+        share = min(1.0, (step // self.per_epoch + 1) / max(1, asked.warmup_epochs))  # epochs count from 1, as published
         return losses.dkd_loss(
             student_BK, teacher_BK, batch.labels_B, asked.temperature, share * asked.alpha, share * asked.beta
         )

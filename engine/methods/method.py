@@ -19,6 +19,7 @@ class Method(nn.Module):
         self.asked = asked
         self.student = student
         self.teacher = teacher
+        self.per_epoch = 1  # steps
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Weights decay, biases and norms (everything of one dimension or none) do not."""

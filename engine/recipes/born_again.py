@@ -10,10 +10,22 @@ TeacherCheckpoint = Annotated[
     Literal["last", "best"],
     knob(
         "Teacher's checkpoint",
-        "Which checkpoint of the previous generation teaches: the last one, or the best one on the validation pictures.",
+        "Which of the teacher's checkpoints teaches: the last one, or the best one on the validation pictures.",
         source="paper",
         why="the paper's teacher is the converged network (arXiv:1805.04770, section 3)",
     ),
+]
+TeacherRun = Annotated[
+    str,
+    knob(
+        "F0's teacher",
+        "A completed run of another lineage in the workspace from which F0 learns, such as large-s0-F0, or large-s{seed}-F0 for "
+        "the student's own seed. Empty: F0 learns from the labels.",
+    ),
+]
+TeacherStep = Annotated[
+    int,
+    knob("F0's teacher at step", "The checkpoint of that run; 0 takes the one above.", unit="steps", ge=0),
 ]
 
 
@@ -21,21 +33,29 @@ class Ban(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban"):
     """born-again, the teacher's predictions only: each generation learns from the one before, at temperature 1"""
 
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0
 
 
 class BanLabel(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban_label"):
     """born-again with labels (BAN+L): the labels and the predictions of the generation before, in equal parts"""
 
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0
 
 
 class Cwtm(Struct, frozen=True, kw_only=True, tag_field="name", tag="cwtm"):
     """confidence-weighted by teacher max: the labels only, each picture weighted by how sure the generation before is"""
 
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0
 
 
 class Dkpp(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkpp"):
     """dark knowledge with permuted predictions: the teacher's, with all but the largest shuffled for each picture"""
 
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0

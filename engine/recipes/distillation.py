@@ -1,6 +1,7 @@
 """Distillation at a temperature (Hinton et al. 2015; Zhao et al. 2022): what can be asked of it.
 
-The teacher is the generation before, as in every lineage; `teacher_model` makes F0 another network than its students.
+The teacher is the generation before, as in every lineage; `teacher_model` makes F0 another network than its students, and
+`teacher_run` gives F0 itself a teacher, from another lineage.
 """
 
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from engine.fields import knob
-from engine.recipes.born_again import TeacherCheckpoint
+from engine.recipes.born_again import TeacherCheckpoint, TeacherRun, TeacherStep
 
 Temperature = Annotated[
     float,
@@ -30,6 +31,8 @@ class Kd(Struct, frozen=True, kw_only=True, tag_field="name", tag="kd"):
     temperature: Temperature = 4.0
     alpha: Annotated[float, knob("Teacher's share", "Weight of the teacher's predictions; the labels have the rest.", ge=0, le=1, basic=True, source="paper", why="0.9 in RepDistiller and mdistiller, on CIFAR-100")] = 0.9  # fmt: skip
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0
 
 
 class Dkd(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkd"):
@@ -38,5 +41,7 @@ class Dkd(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkd"):
     temperature: Temperature = 4.0
     alpha: Annotated[float, knob("Weight of the label's class", "Of how sure the teacher is of the label's class.", ge=0, le=1000, source="paper", why="arXiv:2203.08679: 1")] = 1.0  # fmt: skip
     beta: Annotated[float, knob("Weight of the other classes", "Of what the teacher sees among the other classes.", ge=0, le=1000, basic=True, source="paper", why="arXiv:2203.08679: 8 for most pairs of networks on CIFAR-100")] = 8.0  # fmt: skip
-    warmup_steps: Annotated[int, knob("Warm-up of the teacher", "Steps in which the teacher's part rises to its full weight; published runs take 20 of 240 epochs.", unit="steps", ge=0, why="short runs have no time to wait")] = 0  # fmt: skip
+    warmup_epochs: Annotated[int, knob("Warm-up of the teacher", "Epochs in which the teacher's part rises to its full weight; published runs take 20 of 240.", unit="epochs", ge=0, why="short runs have no time to wait")] = 0  # fmt: skip
     teacher_checkpoint: TeacherCheckpoint = "last"
+    teacher_run: TeacherRun = ""
+    teacher_step: TeacherStep = 0

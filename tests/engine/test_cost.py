@@ -148,6 +148,20 @@ def test_that_a_larger_teacher_is_counted_in_its_students_memory(tmp_path: Path)
     assert abs(larger["memory_bytes"]["weights"] - own - teacher) < 100  # counters of BatchNorm
 
 
+def test_that_a_teacher_of_another_lineage_is_counted_as_large_as_it_is(tmp_path: Path) -> None:
+    toys.runs(tmp_path, toys.single("lineage=large", "model.width=64"))
+    taught = ("method.name=kd", "method.teacher_run=large-s0-F0")
+    found, alone = (measured(tmp_path / "data", *changes, of=toys.single) for changes in (taught, ()))
+    teacher = sum(tensor.nbytes for tensor in models.build("small_cnn", 10, 1, 8, width=64).state_dict().values())
+    assert abs(found["memory_bytes"]["weights"] - alone["memory_bytes"]["weights"] - teacher) < 100
+
+
+def test_that_a_frozen_backbone_needs_no_optimizer(tmp_path: Path) -> None:
+    (tmp_path / "theirs.safetensors").touch()
+    frozen = measured(tmp_path, f"model.weights={tmp_path}/theirs.safetensors", "model.freeze=true", of=toys.single)
+    assert frozen["memory_bytes"]["optimizer"] == 4 * (8 * 10 + 10), "one momentum, of the classifier"
+
+
 def test_that_a_twin_takes_the_steps_a_run_would(tmp_path: Path) -> None:
     """One after another through the epoch, each moving the weights."""
     asked = next(islice(toys.lineage(*QUICK).runs(), 1, None))[0]

@@ -124,9 +124,12 @@ def test_that_labels_matter_to_the_methods_that_have_them_and_to_no_other() -> N
 def test_that_the_teachers_part_of_dkd_rises_to_its_full_weight() -> None:
     seen = batch()
     full, labels_only = (taught(Dkd(alpha=a, beta=8 * a)).loss(seen, 0)[0].item() for a in (1.0, 0.0))
-    rising = taught(Dkd(warmup_steps=4))
-    found = [rising.loss(seen, step)[0].item() for step in (0, 1, 3, 4, 100)]
-    assert found == pytest.approx([labels_only + share * (full - labels_only) for share in (0.25, 0.5, 1, 1, 1)], rel=1e-4)
+    rising = taught(Dkd(warmup_epochs=4))
+    rising.per_epoch = 3
+    found = [rising.loss(seen, step)[0].item() for step in (0, 2, 3, 8, 9, 11, 12, 100)]
+    shares = (0.25, 0.25, 0.5, 0.75, 1, 1, 1, 1)  # min(epoch / 4, 1), epochs counted from 1
+    assert found == pytest.approx([labels_only + share * (full - labels_only) for share in shares], rel=1e-4)
+    assert taught(Dkd()).loss(seen, 0)[0].item() == pytest.approx(full, rel=1e-6), "without a warm-up whole from the start"
 
 
 # ---- the teacher --------------------------------------------------------------------------------------------------------

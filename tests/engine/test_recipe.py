@@ -152,6 +152,29 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
             "schedule.milestones: 5 lies within the warm-up of schedule.warmup_epochs = 7; "
             "shorten the warm-up, or begin to fall later",
         ),
+        (
+            ["model.freeze=true"],
+            "model.freeze: true would freeze a network at random; write model.weights, or model.freeze = false",
+        ),
+        (
+            ["method.name=kd", "method.teacher_run=other-s*-F0"],
+            "method.teacher_run: 'other-s*-F0' cannot be a run's name; write one such as digits-s0-F1, or digits-s{seed}-F1 "
+            "for the same seed",
+        ),
+        (
+            ["method.name=kd", "method.teacher_run=single-s{seed}-F0"],
+            "method.teacher_run: single-s0-F0 is a run of this very lineage; write one of another, or leave it empty: "
+            "F1 learns from F0 anyway",
+        ),
+        (
+            ["method.name=kd", "generations=1", "method.teacher_step=4"],
+            "method.teacher_step: is a checkpoint of method.teacher_run, which is empty; write that too, or 0",
+        ),
+        (
+            ["method.teacher_run=other-s0-F0"],
+            "method.teacher_run: supervised has no such field; "
+            "with method.name = ban or ban_label or cwtm or dkpp or kd or dkd there is one",
+        ),
         (["model.name=resnet", "model.depth=19"], "model.depth: 19 is not 6n+2; write 14 or 20"),
         (["model.name=vit", "model.width=97"], "model.width: 97 is not a multiple of model.heads = 3; write 96"),
         (
@@ -211,11 +234,11 @@ def test_that_a_recipe_of_a_newer_version_is_refused_before_its_unknown_fields()
 def test_that_a_run_and_its_teacher_belong_together() -> None:
     taught = {"teacher": "toy-s0-F0", "generation": 1, "method": {"name": "ban"}}
     assert recipe.parse(RunRecipe, {"lineage": "toy", **taught}).run == "toy-s0-F1"
-    assert run_refusals(**taught | {"generation": 0}) == [
-        "teacher: 'toy-s0-F0' does not fit generation 0: F0 has no teacher, every later generation has one"
-    ]
-    assert run_refusals(generation=2) == [
-        "teacher: '' does not fit generation 2: F0 has no teacher, every later generation has one"
+    outside = recipe.parse(RunRecipe, {"lineage": "toy", **taught, "generation": 0, "teacher": "large-s0-F0"})
+    assert (outside.run, outside.teacher) == ("toy-s0-F0", "large-s0-F0")
+    assert run_refusals(generation=2) == ["teacher: is empty, but generation 2 learns from the one before; write its run"]
+    assert run_refusals(**taught | {"method": {"name": "ban", "teacher_run": "large-s0-F0"}}) == [
+        "method.teacher_run: is for a lineage's recipe; in a run's write teacher"
     ]
     assert run_refusals(**taught | {"method": {"name": "supervised"}}) == [
         "method.name: a run with a teacher needs a method that listens to it; a run without one is supervised"
@@ -399,6 +422,59 @@ def test_that_a_teacher_of_another_network_is_refused_like_any_network() -> None
     ]
 
 
+@pytest.mark.parametrize("method", ["ban", "ban_label", "cwtm", "dkpp", "kd", "dkd"])
+def test_that_a_run_of_another_lineage_can_teach_a_single_student(method: str) -> None:
+    one = single(f"method.name={method}", "seeds=[0, 1, 2]", "method.teacher_run=large-s0-F2")
+    assert [(run.run, run.generation, run.teacher) for run, _ in one.runs()] == [
+        (f"single-s{seed}-F0", 0, "large-s0-F2") for seed in (0, 1, 2)
+    ], "one teacher for all seeds"
+    assert {recipe_tag(type(run.method)) for run, _ in one.runs()} == {method}
+
+
+def test_that_each_seed_can_have_the_teacher_of_its_own_seed() -> None:
+    asked = ("seeds=[3, 5]", "generations=2", "method.teacher_run=large-s{seed}-F2", "method.teacher_step=40")
+    runs = list(lineage(*asked).runs())
+    assert [(one.run, one.teacher) for one, _ in runs] == [
+        ("toy-s3-F0", "large-s3-F2"),
+        ("toy-s3-F1", "toy-s3-F0"),
+        ("toy-s3-F2", "toy-s3-F1"),
+        ("toy-s5-F0", "large-s5-F2"),
+        ("toy-s5-F1", "toy-s5-F0"),
+        ("toy-s5-F2", "toy-s5-F1"),
+    ]
+    assert [one.method.teacher_step for one, _ in runs] == [40, 0, 0] * 2  # type: ignore[union-attr]
+    assert {type(one.method) for one, _ in runs} == {Ban}, "F0 listens too"
+    assert not any("teacher_run" in text for _, text in runs)
+
+
+def test_that_weights_are_f0s_and_their_path_becomes_whole(tmp_path: Path) -> None:
+    (tmp_path / "large.safetensors").touch()
+    path = tmp_path / "mine.toml"
+    written = '[teacher_model]\nname = "timm"\nweights = "large.safetensors"  # from afar\nfreeze = true\n'
+    path.write_text(LINEAGE + written)
+    file = recipe.read(path)
+    (f0, text), (f1, _) = list(file.runs())[:2]
+    assert f0.model == recipe.Timm(weights=str(tmp_path / "large.safetensors"), freeze=True)
+    assert f1.model == recipe.SmallCnn(), "its student begins at random"
+    assert str(tmp_path) in text and 'weights = "large.safetensors"  # from afar' in file.text()
+
+
+def test_that_weights_named_on_the_command_line_start_from_where_one_is(monkeypatch: Any, tmp_path: Path) -> None:
+    (tmp_path / "large.pth").touch()
+    monkeypatch.chdir(tmp_path)
+    ((one, _),) = single("model.weights=large.pth").runs()
+    assert one.model.weights == str(tmp_path / "large.pth")
+
+
+def test_that_no_run_is_made_of_weights_that_are_not_there(tmp_path: Path) -> None:
+    for changes, table in (
+        (("model.weights=gone.pth",), "model"),
+        (("teacher_model.name=vit", "teacher_model.weights=gone.pth"), "teacher_model"),
+    ):
+        with pytest.raises(RecipeErrors, match=rf"^{table}.weights: .*gone.pth is no file; write the file of weights"):
+            list(lineage(*changes).runs())
+
+
 def test_that_a_single_run_is_f0_of_its_own_lineage() -> None:
     ((one, _),) = single().runs()
     assert (one.run, one.generation, one.teacher, one.method) == ("single-s0-F0", 0, "", Supervised())
@@ -486,7 +562,11 @@ def agreeing(table: dict[str, Any]) -> dict[str, Any]:
         data.setdefault("path", str(HERE))
     for share in ("test_share", "val_share"):
         data[share] = min(data.get(share, 0.2), 0.49)
+    for part in ("teacher_run", "teacher_step"):  # they need each other, and a name
+        table["method"].pop(part, None)
     for model in (table["model"], table["teacher_model"]):
+        for part in ("weights", "freeze"):
+            model.pop(part, None)
         if model["name"] in ("resnet", "densenet"):
             model["depth"] = 20 if model["name"] == "resnet" else 40
         if model["name"] == "vit":

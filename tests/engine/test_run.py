@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import toys
 from engine import commands, events, processes
 from engine import run as room
 from engine.fields import RecipeErrors
-from engine.run import Attempt, Observer, Refused, Run, Workspace, cannot_be_written
+from engine.run import Attempt, Observer, Refused, Run, Workspace, cannot_be_written, teacher_of
 from engine.state import RunState
 
 POSIX = pytest.mark.skipif(processes.WINDOWS, reason="signals of POSIX")
@@ -114,6 +115,32 @@ def test_that_a_different_recipe_is_refused_with_two_ways_out_and_nothing_writte
     )
     assert sorted(str(path) for path in tmp_path.rglob("*")) == before, "not even for the seed that would have been free"
     assert len(toys.runs(tmp_path, toys.lineage("training.epochs=9", "lineage=other"))) == 4
+
+
+def test_that_a_student_of_a_run_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    toys.runs(tmp_path, toys.lineage("seeds=[0]"))
+    student = toys.single("method.name=kd", "seeds=[0, 1]", "method.teacher_run=toy-s{seed}-F1")
+    with pytest.raises(
+        Refused, match=r"^method.teacher_run: there is no run toy-s1-F1 in .*; write one of these, the nearest "
+    ):
+        Workspace(tmp_path).create(student)
+    assert not list(tmp_path.glob("single*")), "not half of them"
+    toys.runs(tmp_path, toys.lineage("seeds=[1]"))
+    assert [run.recipe().teacher for run in Workspace(tmp_path).create(student)] == ["toy-s0-F1", "toy-s1-F1"]
+    shutil.rmtree(tmp_path / "toy-s0-F1")
+    assert len(Workspace(tmp_path).create(student)) == 2, "runs there are go on by themselves; they are blocked meanwhile"
+
+
+def test_that_a_student_waits_for_a_teacher_of_another_lineage_and_is_blocked_by_its_failure(tmp_path: Path) -> None:
+    (teacher,) = toys.runs(tmp_path)
+    (student,) = toys.runs(tmp_path, toys.single("lineage=small", "method.name=kd", "method.teacher_run=single-s0-F0"))
+    assert teacher_of(student) == teacher and Observer().state_of(student) == "queued"
+    toys.tell(teacher, *toys.history(1, end="failed"))
+    assert Observer().state_of(student) == "blocked"
+    toys.tell(teacher, toys.started(2), toys.finished())
+    assert Observer().state_of(student) == "queued"
+    shutil.rmtree(teacher.folder)
+    assert Observer().state_of(student) == "blocked"
 
 
 def test_that_a_place_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import recorded
 import toy_lineage
 
-from engine import compare, events, words
+from engine import compare, events, recipe, words
 from engine.compare import ComparisonError
 from engine.run import Run, Workspace
 from studio import lineage_model, lineage_pictures, lineage_recipes
@@ -59,6 +59,22 @@ def test_that_boxes_say_what_each_generation_learned_from(folder: Path) -> None:
     boxes = lineage_model.boxes(follow(folder), studied(folder), said)
     assert [box.learns_from for box in boxes] == ["labels only", "F0's predictions", "F1's predictions"]
     assert boxes[0].verdict == ("", "first generation, no teacher")
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        ("digits-s0-F2", "labels and digits-s0-F2's softened predictions"),
+        ("digits-s{seed}-F2", "labels and digits-s*-F2's softened predictions"),
+    ],
+)
+def test_that_a_first_generation_with_a_teacher_of_another_lineage_says_whose(folder: Path, teacher: str, words: str) -> None:
+    asked = ("lineage=small", "method.name=kd", "generations=1", f"method.teacher_run={teacher}", "seeds=[0, 1]")
+    Workspace(folder).create(recipe.read("born-again-digits", asked))
+    runs = [one for one in follow(folder) if one.lineage == "small"]
+    boxes = lineage_model.boxes(runs, Study(), said)
+    assert [box.learns_from for box in boxes] == [words, "labels and F0's softened predictions"]
+    assert boxes[0].verdict == ("", "first generation")
 
 
 def test_that_an_incomplete_generation_shows_what_it_has_and_what_it_does(tmp_path: Path) -> None:

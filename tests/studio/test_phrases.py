@@ -87,6 +87,12 @@ def test_that_a_waiting_run_says_for_whom(run: Run, tmp_path: Path) -> None:
     assert phrases.next_step(told(run, "queued")) == ""
 
 
+def test_that_a_teacher_of_another_lineage_is_named_whole(run: Run, tmp_path: Path) -> None:
+    teacher = told(recorded.lineage(tmp_path, "lineage=large")[0], "lost")
+    assert phrases.state_words(told(run, "queued"), NOON, teacher) == "queued, waits for large F0 seed 0"
+    assert phrases.state_words(told(run, "blocked"), NOON, teacher) == "blocked: large F0 seed 0 is lost"
+
+
 @pytest.mark.parametrize(
     ("reason", "word", "words", "step"),
     [

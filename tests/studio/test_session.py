@@ -814,9 +814,19 @@ def test_that_many_learners_are_counted() -> None:
 # ---- recipes ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sets", [("seeds=[0, 2]", "generations=2"), ("generations=0", "method.name=supervised", "seeds=[1]")])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("seeds=[0, 2]", "generations=2"),
+        ("generations=0", "method.name=supervised", "seeds=[1]"),
+        ("generations=1", "teacher_model.name=resnet", "teacher_model.depth=8"),
+        ("generations=1", "seeds=[0, 2]", "method.teacher_run=large-s{seed}-F0", "method.teacher_step=8"),
+        ("generations=0", "seeds=[0, 2]", "method.name=kd", "method.teacher_run=large-s0-F0"),
+    ],
+)
 def test_that_the_recipe_of_a_lineage_can_be_had_from_its_runs(follow: Open, tmp_path: Path, sets: tuple[str, ...]) -> None:
     file = recipe.read(module.SAMPLE, sets)
+    Workspace(tmp_path).create(recipe.read(module.SAMPLE, ("lineage=large", "seeds=[0, 1, 2]")))
     runs = Workspace(tmp_path).create(file)
     again = recipe.read_text(follow(tmp_path).recipe_text(runs[0].name))
     assert again.recipe == file.recipe

@@ -79,7 +79,7 @@ class Died(BaseException):
 @pytest.mark.parametrize("step", [2, 5])
 def test_that_a_resumed_student_equals_an_unbroken_one(workspace, tmp_path, decoded_digits, monkeypatch, method, step):
     """Within the first epoch, before any checkpoint, and in the middle of a later one."""
-    asked = toy(f"method.name={method}", *(["method.warmup_steps=6"] if method == "dkd" else []))
+    asked = toy(f"method.name={method}", *(["method.warmup_epochs=2"] if method == "dkd" else []))
     runs = workspace.create(asked)
     assert train(runs[0]) == 0
     shutil.copytree(workspace.folder, tmp_path / "unbroken", symlinks=True)

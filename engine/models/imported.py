@@ -1,0 +1,227 @@
+"""Weights from a file into the backbone of a fresh network, and a backbone that stays as it is while the classifier learns.
+
+A file does not say which classes it knows, so its classifier is left aside. Pickled files are read only as far as they are
+tensors and nothing else: whatever else they hold could run code. Refusals are ValueErrors that begin with the field.
+"""
+
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from engine.words import count, plural
+
+ENOUGH = 0.9  # of the backbone's tensors; with less it is another network's file
+PICKLED = (".pth", ".pt", ".bin")
+NESTED = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone", "network", "net", "module")
+COUNTER = "num_batches_tracked"  # of BatchNorm: older files lack it, and nothing here reads it
+SHOWN = 3
+
+CONVERT = (
+    "convert it once where you trust it: python -c \"import torch, safetensors.torch as s; d = torch.load('{name}', "
+    "map_location='cpu', weights_only=False); d = d.get('state_dict', d.get('model', d)); "
+    "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, '{stem}.safetensors')\""
+)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of a file. Tensors are named as the network names them, `unexpected` ones as the file does."""
+
+    file: str
+    wanted: int
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...] = ()
+    nested: str = ""  # the table within the file that held them
+    renamed: tuple[str, str] = ("", "")  # what their names began with in the file, and begin with here
+    summed: tuple[str, ...] = ()  # weights over three colours that are now over grey
+    classifier: bool = False  # there was one, left aside
+
+    @property
+    def matched(self) -> int:
+        return self.wanted - len(self.missing)
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing and not self.unexpected
+
+    def sentence(self) -> str:
+        before, now = self.renamed
+        says = [f"the backbone starts from {self.file}: {count(self.matched)} of {plural(self.wanted, 'tensor')} found"]
+        says += [f"in its {self.nested}"] if self.nested else []
+        says += [f"{before or 'nothing'} renamed to {now or 'nothing'}"] if before != now else []
+        says += [f"{', '.join(self.summed)} summed over the colours"] if self.summed else []
+        says += ["its classifier left aside"] if self.classifier else []
+        says += [f"missing: {_first(self.missing)}"] if self.missing else []
+        says += [f"not used: {_first(self.unexpected)}"] if self.unexpected else []
+        return "; ".join(says)
+
+
+def start_from(network: nn.Module, path: Path, whole: bool = False) -> Imported:
+    """Copy a file's tensors into the network's backbone. `whole` refuses a file that lacks any of it.
+
+    Raises ValueError, with nothing copied, for a file that cannot be read or is another network's.
+    """
+    found, nested = read(path)
+    heads = classifier_names(network)
+    own = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith(COUNTER)}
+    body = {name: tensor for name, tensor in own.items() if not _within(name, heads)}
+    before, now = _renaming(list(body), list(found))
+    there = {now + name.removeprefix(before): name for name in found if name.startswith(before)}
+    fitting = {name: fit for name, ours in body.items() if (fit := _fit(ours, found.get(there.get(name, "")))) is not None}
+    used = {there[name] for name in body if name in there}
+    aside = {theirs for name, theirs in there.items() if _within(name, heads)}
+    report = Imported(
+        file=path.name,
+        wanted=len(body),
+        missing=tuple(_lacking(name, body, found, there) for name in body if name not in fitting),
+        unexpected=tuple(name for name in found if name not in used | aside and not name.endswith(COUNTER)),
+        nested=nested,
+        renamed=(before, now),
+        summed=tuple(name for name, fit in fitting.items() if fit.shape != found[there[name]].shape),
+        classifier=bool(aside),
+    )
+    _refuse(report, path, whole)
+    with torch.no_grad():
+        for name, fit in fitting.items():
+            body[name].copy_(fit)
+    return report
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], str]:
+    """A file's tensors by name, and the tables within it that held them ("state_dict"), empty for none. Raises ValueError."""
+    if not path.is_file():
+        raise ValueError(f"weights: {path} is not there; write the file of weights, or leave it empty to start at random")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path), ""
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"weights: {path} cannot be read as safetensors ({error}); fetch or save it again") from None
+    if path.suffix not in PICKLED:
+        kinds = ", ".join((".safetensors", *PICKLED))
+        raise ValueError(f"weights: {path} is none of {kinds}; save the weights as .safetensors")
+    tensors, nested = _innermost(_unpickled(path))
+    if not tensors:
+        raise ValueError(f"weights: {path} holds no tensors by name; save a network's state_dict() as .safetensors")
+    return tensors, nested
+
+
+def classifier(network: nn.Module) -> list[nn.Module]:
+    """The layers that make logits of features."""
+    ours: Any = network
+    found = ours.body.get_classifier() if hasattr(ours, "body") else ours.classify
+    return list(found) if isinstance(found, tuple | list) else [found]
+
+
+def classifier_names(network: nn.Module) -> list[str]:
+    heads = classifier(network)
+    return [name for name, module in network.named_modules() if any(module is head for head in heads)]
+
+
+def freeze_backbone(network: nn.Module) -> None:
+    """Only the classifier learns. The rest keeps its weights and works in evaluation mode whatever mode is asked for, so that
+    dropout is off and BatchNorm keeps the statistics it came with."""
+    heads = classifier_names(network)
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(_within(name, heads))
+    for name, module in network.named_modules():
+        around = not name or any(_within(head, [name]) for head in heads)
+        if not around and not _within(name, heads):
+            module.register_forward_pre_hook(_in_evaluation)
+
+
+def _in_evaluation(module: nn.Module, _inputs: Any) -> None:
+    if module.training:
+        module.eval()
+
+
+def _unpickled(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        remedy = CONVERT.format(name=path.name, stem=path.stem)
+        raise ValueError(f"weights: {path} holds more than tensors, and reading it could run code; {remedy}") from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"weights: {path} cannot be read ({reason}); fetch or save it again") from None
+
+
+def _innermost(loaded: Any) -> tuple[dict[str, Tensor], str]:
+    """The tensors of the table that holds them, through tables within tables."""
+    path: list[str] = []
+    while isinstance(loaded, Mapping):
+        inner = next((key for key in NESTED if isinstance(loaded.get(key), Mapping) and loaded[key]), None)
+        if inner is None:
+            return {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}, ".".join(path)
+        path.append(inner)
+        loaded = loaded[inner]
+    return {}, ".".join(path)
+
+
+def _renaming(own: Sequence[str], theirs: Sequence[str]) -> tuple[str, str]:
+    """What to take off their names and put before: whatever makes most of them ours. A teacher's go before its student's."""
+    common = "body." if all(name.startswith("body.") for name in own) else ""
+    names = [name.removeprefix(common) for name in own]
+    there = set(theirs)
+    begins = {other.removesuffix(name) for name in names for other in theirs if _ends_with(other, name)}
+    if not begins:
+        return common, common
+
+    def worth(begin: str) -> tuple[int, bool, int, str]:
+        return sum(begin + name in there for name in names), "teacher" in begin, -len(begin), begin
+
+    return max(begins, key=worth), common
+
+
+def _ends_with(other: str, name: str) -> bool:
+    return other.endswith(name) and (len(other) == len(name) or other[-len(name) - 1] == ".")
+
+
+def _within(name: str, parts: Sequence[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def _fit(ours: Tensor, theirs: Tensor | None) -> Tensor | None:
+    """Their tensor in our shape; None where there is none. Over grey a colour filter is the sum of its three."""
+    if theirs is None or theirs.shape == ours.shape:
+        return theirs
+    if ours.ndim == theirs.ndim == 4 and theirs.shape == (ours.shape[0], 3, *ours.shape[2:]) and ours.shape[1] == 1:
+        return theirs.sum(dim=1, keepdim=True)
+    return None
+
+
+def _lacking(name: str, body: Mapping[str, Tensor], found: Mapping[str, Tensor], there: Mapping[str, str]) -> str:
+    if name not in there:
+        return name
+    return f"{name} ({_shape(found[there[name]])} there, {_shape(body[name])} here)"
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "one number"
+
+
+def _refuse(report: Imported, path: Path, whole: bool) -> None:
+    share = report.matched / max(1, report.wanted)
+    if share < ENOUGH or (whole and report.missing):
+        needed = "all, since the backbone is frozen," if whole else f"{ENOUGH:.0%}"
+        raise ValueError(
+            f"weights: {path} has {count(report.matched)} of the {plural(report.wanted, 'tensor')} of this network's backbone, "
+            f"{needed} must be there; missing: {_first(report.missing)}. Choose the network the file was made from"
+        )
+
+
+def _first(names: Sequence[str]) -> str:
+    rest = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {count(rest)} more" if rest > 0 else "")
+
+
+def lines(report: Imported) -> Iterator[str]:
+    """Every tensor that was not found or not used, for the log."""
+    for what, names in (("missing", report.missing), ("not used", report.unexpected)):
+        yield from (f"{what}: {name}" for name in names)
