@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.data import digits, folder
+from engine.data import creatures, digits, folder, unlabelled
 from engine.data.pictures import Pictures, Tell, channel_statistics
 
 DATASETS: dict[str, Callable[[Any, Path, Tell, int], Pictures]] = {
     "digits": lambda asked, data_folder, tell, threads: digits.load(data_folder),
+    "creatures": creatures.load,
     "folder": folder.load,
+    "pictures": unlabelled.load,
 }
 
 __all__ = ["DATASETS", "Pictures", "Tell", "channel_statistics"]

@@ -39,8 +39,13 @@ def augment(pictures_BCHW_u8: Tensor, u_BK: Tensor, shift: int, flip: bool) -> T
 
 def normalise(pictures_BCHW_u8: Tensor, mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor) -> Tensor:
     """(x / 255 - mean) / std in float32, a mean and a deviation for each channel; tensors on the device save a copy."""
-    assert pictures_BCHW_u8.shape[1] == len(mean) == len(std), (pictures_BCHW_u8.shape, mean, std)
+    return standardise(pictures_BCHW_u8.float() / 255, mean, std)
+
+
+def standardise(pictures_XCHW: Tensor, mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor) -> Tensor:
+    """(x - mean) / std of pictures in [0, 1], float32, whatever dimensions X stand before the channels."""
+    assert pictures_XCHW.shape[-3] == len(mean) == len(std), (pictures_XCHW.shape, mean, std)
     mean_C11, std_C11 = (
-        torch.as_tensor(values, dtype=torch.float32, device=pictures_BCHW_u8.device).reshape(-1, 1, 1) for values in (mean, std)
+        torch.as_tensor(values, dtype=torch.float32, device=pictures_XCHW.device).reshape(-1, 1, 1) for values in (mean, std)
     )
-    return (pictures_BCHW_u8.float() / 255 - mean_C11) / std_C11
+    return (pictures_XCHW - mean_C11) / std_C11

@@ -7,11 +7,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """B images, C channels.
+    """B images, C channels, V crops of each.
 
-    pictures_BCHW: float, varied and normalised; labels_B: int64; index_B: int64, places in the training set.
+    views: float [V, B, C, size, size], varied and normalised, one tensor for each kind of crop that the method wants to see;
+    labels_B: int64; index_B: int64, places in the training set.
     """
 
-    pictures_BCHW: Tensor
+    views: tuple[Tensor, ...]
     labels_B: Tensor
     index_B: Tensor
+
+    @property
+    def pictures_BCHW(self) -> Tensor:
+        """The one view of methods that want one, or the first there is."""
+        first_BCHW: Tensor = self.views[0][0]
+        return first_BCHW

@@ -2,7 +2,7 @@
 
 The copy is named by what it was decoded from, so that a folder moved, copied or touched gives the same one; beside it lies a
 small file for each listing that was read, so that a later start opens no picture. A file that gives no picture is named and
-left out; a class without any left is refused.
+left out; a class without any left is refused. All but the listing serves pictures without classes too (unlabelled.py).
 
 Shapes: N pictures, C channels.
 """
@@ -27,10 +27,10 @@ from engine import processes, words
 from engine.data import cache
 from engine.data.cache import Arrays
 from engine.data.decode import Decoded, Unreadable, decode
-from engine.data.listing import Entry, Listing, find, in_turn, listed, shown
+from engine.data.listing import Entry, Listing, find, listed, shown
 from engine.data.pictures import Broken, Pictures, Source, Tell
-from engine.fields import RecipeError
-from engine.recipe import Folder
+from engine.fields import RecipeError, tag_of
+from engine.recipe import Folder, Own
 
 DECODER = 1  # raise it when decode.py gives other pixels for the same file
 PORTION = 32  # pictures between two looks at what the run is asked
@@ -60,20 +60,24 @@ def silent(done: int, total: int) -> None:
 
 def load(asked: Folder, data_folder: Path, tell: Tell = silent, threads: int = 1) -> Pictures:
     """The folder's pictures, from `data_folder`'s copy if it is sound. Raises RecipeError for what cannot be used."""
-    listing = find(Path(asked.path), tell)
+    return read(find(Path(asked.path), tell), asked, data_folder, tell, threads)
+
+
+def read(listing: Listing, asked: Own, data_folder: Path, tell: Tell, threads: int) -> Pictures:
+    """The listed pictures as `asked`, from the copy or decoded. Raises RecipeError where none can be."""
     _refuse_too_large(len(listing.entries), asked)
-    place = data_folder / f"folder-{listing.key(asked.size, asked.colour, DECODER)[:16]}.json"
+    place = data_folder / f"{tag_of(type(asked))}-{listing.key(asked.size, asked.colour, DECODER)[:16]}.json"
     tell(0, len(listing.entries))
-    read = _cached(place)
-    if read is None:
-        read = _decode_all(listing, asked, tell, threads)
-        cache.keep(data_folder / read.index.cache, _copy(read.pictures_u8, _sound(listing, read.index)))
-        processes.write_aside(place, msgspec.json.encode(read.index))
+    found = _cached(place)
+    if found is None:
+        found = _decode_all(listing, asked, tell, threads)
+        cache.keep(data_folder / found.index.cache, _copy(found.pictures_u8, _sound(listing, found.index)))
+        processes.write_aside(place, msgspec.json.encode(found.index))
     tell(len(listing.entries), len(listing.entries))
-    return _pictures(listing, read)
+    return _pictures(tag_of(type(asked)), listing, found)
 
 
-def _refuse_too_large(pictures: int, asked: Folder) -> None:
+def _refuse_too_large(pictures: int, asked: Own) -> None:
     """All pictures are held in memory, those to train on twice."""
     need = 2 * pictures * _channels(asked) * asked.size**2
     free = psutil.virtual_memory().available
@@ -82,7 +86,7 @@ def _refuse_too_large(pictures: int, asked: Folder) -> None:
         raise RecipeError("data.size", f"{what}, and {words.size(free)} are free; write a smaller size")
 
 
-def _channels(asked: Folder) -> int:
+def _channels(asked: Own) -> int:
     return 3 if asked.colour == "rgb" else 1
 
 
@@ -98,7 +102,7 @@ def _cached(place: Path) -> _Read | None:
 # ---- decoding -----------------------------------------------------------------------------------------------------------
 
 
-def _decode_all(listing: Listing, asked: Folder, tell: Tell, threads: int) -> _Read:
+def _decode_all(listing: Listing, asked: Own, tell: Tell, threads: int) -> _Read:
     entries = listing.entries
     pictures_u8 = np.empty((len(entries), _channels(asked), asked.size, asked.size), np.uint8)
     sums: dict[str, bytes] = {}
@@ -116,11 +120,11 @@ def _decode_all(listing: Listing, asked: Folder, tell: Tell, threads: int) -> _R
     _refuse_empty_classes(listing, broken)
     if broken:
         at = {entry.name: place for place, entry in enumerate(entries)}
-        pictures_u8 = pictures_u8[[at[entry.name] for entry in _without(entries, broken)]]
-    sound = _without(entries, broken)
+        pictures_u8 = pictures_u8[[at[entry.name] for entry in listing.without(broken)]]
+    sound = listing.without(broken)
     files_sha256 = _files_sha256([(entry.name, sums[entry.name]) for entry in sound])
     index = Index(
-        cache=f"folder-{files_sha256[:16]}-{asked.size}px-{asked.colour}.npz",
+        cache=f"{tag_of(type(asked))}-{files_sha256[:16]}-{asked.size}px-{asked.colour}.npz",
         sha256=cache.digest(_copy(pictures_u8, sound)),
         files_sha256=files_sha256,
         broken=tuple(broken.items()),
@@ -131,7 +135,7 @@ def _decode_all(listing: Listing, asked: Folder, tell: Tell, threads: int) -> _R
     return _Read(pictures_u8, index)
 
 
-def _each(listing: Listing, asked: Folder, tell: Tell, threads: int) -> Iterator[Decoded | Unreadable]:
+def _each(listing: Listing, asked: Own, tell: Tell, threads: int) -> Iterator[Decoded | Unreadable]:
     """Every file in its order, decoded on threads: Pillow gives the interpreter's lock back while it decodes."""
 
     def one(entry: Entry) -> Decoded | Unreadable:
@@ -153,10 +157,17 @@ def _refuse_empty_classes(listing: Listing, broken: dict[int, str]) -> None:
         of_class.setdefault((entry.part, entry.label), []).append(place)
     for (part, label), places in of_class.items():
         if all(place in broken for place in places):
-            name = listed([f"{part}/{listing.classes[label]}" if part else listing.classes[label]])
             first = f"{shown(listing.entries[places[0]].name)} {broken[places[0]]}"
-            problem = f"none of the {words.plural(len(places), 'file')} of the class {name} can be read ({first})"
-            raise RecipeError("data.path", f"{problem}; mend them, or move the folder away")
+            problem = f"none of the {words.plural(len(places), 'file')}{_of_what(listing, part, label)} can be read ({first})"
+            remedy = "mend them, or move the folder away" if part or listing.classes else "write another folder"
+            raise RecipeError("data.path", f"{problem}; {remedy}")
+
+
+def _of_what(listing: Listing, part: str, label: int) -> str:
+    """ " of the class 'train/cat'"; " in 'train'" where there are no classes."""
+    if listing.classes:
+        return f" of the class {listed([f'{part}/{listing.classes[label]}' if part else listing.classes[label]])}"
+    return f" in {listed([part])}" if part else ""
 
 
 def _files_sha256(files: Sequence[tuple[str, bytes]]) -> str:
@@ -174,13 +185,8 @@ def _area(size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
 # ---- what is left -------------------------------------------------------------------------------------------------------
 
 
-def _without(entries: Sequence[Entry], broken: dict[int, str]) -> list[Entry]:
-    """Put in turn again, as if the broken files had never been there."""
-    return in_turn([entry for place, entry in enumerate(entries) if place not in broken]) if broken else list(entries)
-
-
 def _sound(listing: Listing, index: Index) -> list[Entry]:
-    return _without(listing.entries, dict(index.broken))
+    return listing.without(dict(index.broken))
 
 
 def _labels(entries: Sequence[Entry]) -> NDArray[np.int64]:
@@ -193,13 +199,13 @@ def _copy(pictures_u8: NDArray[np.uint8], entries: Sequence[Entry]) -> Arrays:
     return {"pictures": pictures_u8, "labels": _labels(entries), "files": np.frombuffer(names, np.uint8)}
 
 
-def _pictures(listing: Listing, read: _Read) -> Pictures:
-    index, sound = read.index, _sound(listing, read.index)
+def _pictures(name: str, listing: Listing, found: _Read) -> Pictures:
+    index, sound = found.index, _sound(listing, found.index)
     parts = np.array([entry.part for entry in sound])
     broken = [Broken(shown(listing.entries[place].name), problem) for place, problem in index.broken]
     return Pictures(
-        "folder",
-        read.pictures_u8,
+        name,
+        found.pictures_u8,
         _labels(sound),
         tuple(shown(name) for name in listing.classes),
         index.files_sha256,

@@ -1,10 +1,13 @@
-"""A folder of class folders: its layout, its classes, its files in their order. Opens no picture; decode.py does.
+"""A folder of pictures: its layout, its classes, its files in their order. Opens no picture; decode.py does.
+
+With classes (`find`):
 
     <path>/<class>/...                     all is split
     <path>/{train,val,test}/<class>/...    what is given stays as it is; the rest is split off train
     <path>/<anything>/...                  a single folder around one of these is looked into
 
-Folders below a class folder belong to the class. Hidden files, what systems leave behind and files that are no pictures are
+Folders below a class folder belong to the class. Without classes (`find_all`) every picture counts, however deep it lies; only
+train, val and test folders keep their meaning. Hidden files, what systems leave behind and files that are no pictures are
 passed over. What is left out is said in `remarks` and `broken`; what makes the whole unusable is a RecipeError for data.path.
 """
 
@@ -13,14 +16,14 @@ import hashlib
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.data.pictures import Broken, Tell
 from engine.fields import RecipeError
-from engine.recipe import no_folder
+from engine.recipe import ANY_FOLDER, no_folder
 from engine.words import count, plural
 
 _PNM = (".ppm", ".pgm", ".pbm", ".pnm")
@@ -41,6 +44,7 @@ PARTS = {
     "testing": "test",
 }
 ORDER = ("train", "val", "test", "")
+UNSORTED = 'write data.name = "pictures" to learn from them without classes'
 WRAPPINGS = 3
 READ = "JPEG, PNG, BMP, GIF, WebP, TIFF, PPM"
 
@@ -50,15 +54,19 @@ class Entry(NamedTuple):
 
     name: str
     part: str
-    label: int
+    label: int  # 0 where there are no classes
     size: int
     time_ns: int
+
+
+class NoClasses(RecipeError):
+    """There are pictures, but nothing that tells them apart: they could be learned from without labels."""
 
 
 @dataclass(frozen=True)
 class Listing:
     root: Path
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none: all pictures count alike
     given: tuple[str, ...]  # which of train, val and test are folders
     entries: tuple[Entry, ...]
     broken: tuple[Broken, ...]
@@ -71,9 +79,15 @@ class Listing:
             sums.update(os.fsencode(entry.name) + f"\0{entry.size} {entry.time_ns}\n".encode())
         return sums.hexdigest()
 
+    def without(self, broken: Collection[int]) -> list[Entry]:
+        """The entries but those at these places, put in turn again, as if the others had never been there."""
+        if not broken:
+            return list(self.entries)
+        return in_turn([entry for place, entry in enumerate(self.entries) if place not in broken], not self.classes)
+
 
 def find(path: Path, tell: Tell) -> Listing:
-    """What lies in the folder. Raises RecipeError where no two classes can be found."""
+    """What lies in the folder by class. Raises RecipeError where no two classes can be found: NoClasses if pictures can."""
     if not path.is_dir():
         raise RecipeError("data.path", no_folder(str(path)))
     root = _unwrapped(path)
@@ -92,15 +106,32 @@ def find(path: Path, tell: Tell) -> Listing:
     return Listing(root, tuple(classes), given, tuple(in_turn(entries)), tuple(sorted(walk.broken)), tuple(remarks))
 
 
-def in_turn(entries: Sequence[Entry]) -> list[Entry]:
+def find_all(path: Path, tell: Tell) -> Listing:
+    """What lies in the folder, however deep, whatever it shows. Raises RecipeError where there is no picture."""
+    if not path.is_dir():
+        raise RecipeError("data.path", no_folder(str(path), ANY_FOLDER))
+    root = _unwrapped(path)
+    folders = _given_folders(root)
+    rest = "train" if folders else ""  # what lies beside a test folder is there to learn from
+    walk = _Walk(root, tell)
+    entries = [Entry(name, folders.get(name.partition("/")[0], rest), 0, *facts) for name, facts in walk.files(root)]
+    if not entries:
+        others = "".join(f"; {remark}" for remark in walk.remarks())
+        raise _error(root, f"holds no picture ({READ}); {ANY_FOLDER}{others}")
+    given = tuple(part for part in ORDER if part in folders.values())
+    return Listing(root, (), given, tuple(in_turn(entries, True)), tuple(sorted(walk.broken)), tuple(walk.remarks()))
+
+
+def in_turn(entries: Sequence[Entry], by_folder: bool = False) -> list[Entry]:
     """Part after part, and within it one file of each class, the next of each class, and so on: the first pictures of a part
-    show different classes. A class's own files are in the order of their names."""
-    seen: Counter[tuple[str, int]] = Counter()
+    show different classes. A class's own files are in the order of their names. `by_folder`: each folder counts as a class."""
+    seen: Counter[tuple[str, int | str]] = Counter()
     placed = []
     for entry in sorted(entries, key=lambda entry: entry.name):
-        rank = seen[entry.part, entry.label]
-        seen[entry.part, entry.label] += 1
-        placed.append((ORDER.index(entry.part), rank, entry.label, entry))
+        group = entry.name.rpartition("/")[0] if by_folder else entry.label
+        rank = seen[entry.part, group]
+        seen[entry.part, group] += 1
+        placed.append((ORDER.index(entry.part), rank, group, entry))
     return [entry for *_, entry in sorted(placed, key=lambda place: place[:3])]
 
 
@@ -157,6 +188,12 @@ def _parts(root: Path) -> tuple[dict[str, Path], list[str]]:
     return {part: named[part][0] for part in kept}, remarks + _loose(loose)
 
 
+def _given_folders(root: Path) -> dict[str, str]:
+    """Which folder is which part, where nobody has sorted the pictures: train beside val or test, else none is."""
+    found = {folder.name: PARTS[folder.name.lower()] for folder in _children(root)[0] if folder.name.lower() in PARTS}
+    return found if {"train"} < set(found.values()) else {}
+
+
 def _loose(pictures: int) -> list[str]:
     return [f"{plural(pictures, 'picture')} outside the class folders left out"] if pictures else []
 
@@ -178,8 +215,11 @@ def _refuse_unfit_parts(root: Path, named: Mapping[str, list[Path]]) -> None:
         if folders:
             continue
         held = f"{plural(pictures, 'picture')} but no class folders" if pictures else "no class folders"
+        unsorted = f"holds {held}, so nobody knows what they show"
+        if part == "train" and pictures:
+            raise NoClasses("data.path", _of(folder, f"{unsorted}; sort them into one folder a class, or {UNSORTED}"))
         remedy = "sort them into one folder a class" if part == "train" else f"sort them, or move {folder.name} away"
-        raise _error(folder, f"holds {held}, so nobody knows what they show; {remedy}")
+        raise _error(folder, f"{unsorted}; {remedy}")
 
 
 def _refuse_inside_out(folders: Sequence[Path]) -> None:
@@ -191,7 +231,11 @@ def _refuse_inside_out(folders: Sequence[Path]) -> None:
 
 
 def _error(folder: Path, problem: str) -> RecipeError:
-    return RecipeError("data.path", f"{shown(str(folder))} {problem}")
+    return RecipeError("data.path", _of(folder, problem))
+
+
+def _of(folder: Path, problem: str) -> str:
+    return f"{shown(str(folder))} {problem}"
 
 
 # ---- the classes --------------------------------------------------------------------------------------------------------
@@ -214,7 +258,10 @@ def _classes(root: Path, found: Found, walk: "_Walk") -> list[str]:
     others = "".join(f"; {remark}" for remark in walk.remarks())
     if classes:
         problem = f"has pictures of one class only ({listed(classes)}); two or more are needed to tell apart"
-        raise _error(root, f"{problem}, each in a folder of its own{others}")
+        raise NoClasses("data.path", _of(root, f"{problem}, each in a folder of its own; or {UNSORTED}{others}"))
+    if loose := _children(root)[1]:
+        problem = f"holds {plural(loose, 'picture')} but no class folder with pictures; sort them into one folder a class"
+        raise NoClasses("data.path", _of(root, f"{problem}, or {UNSORTED}{others}"))
     raise _error(root, f"holds no class folder with pictures ({READ}); write the folder with one sub-folder a class{others}")
 
 
@@ -247,15 +294,16 @@ class _Walk:
     def classes(self, folder: Path) -> Iterator[tuple[str, dict[str, Facts]]]:
         """Each class folder's name and its files."""
         for child in _children(folder)[0]:
-            files = dict(self._files(child))
+            files = dict(self.files(child))
             if not files:
                 self.empty.append(child.relative_to(self.root).as_posix())
             yield child.name, files
 
-    def _files(self, folder: Path) -> Iterator[tuple[str, Facts]]:
-        """Links are followed, but never into a folder that has been entered, so that a circle of links has an end."""
+    def files(self, folder: Path) -> Iterator[tuple[str, Facts]]:
+        """The pictures in a folder and below it. Links are followed, but never into a folder that has been entered, so that a
+        circle of links has an end."""
         entered = {_identity(place) for place in folder.parents}
-        waiting = [folder.relative_to(self.root).as_posix()]
+        waiting = [folder.relative_to(self.root).as_posix() if folder != self.root else ""]
         while waiting:
             here = waiting.pop()
             try:
@@ -265,7 +313,7 @@ class _Walk:
                 entered.add(identity)
                 with os.scandir(self.root / here) as entries:
                     for entry in entries:
-                        yield from self._look_at(f"{here}/{entry.name}", entry, waiting)
+                        yield from self._look_at(f"{here}/{entry.name}" if here else entry.name, entry, waiting)
             except OSError as error:
                 self._is_broken(here, error)
 

@@ -45,6 +45,7 @@ class Pictures:
     given: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # places of what lies in a train, val or test folder
     broken: tuple[Broken, ...] = ()
     source: Source | None = None
+    masks: NDArray[np.bool_] | None = None  # [N, H, W], True where the object is; only drawn sets know
 
     def __post_init__(self) -> None:
         assert self.pictures_u8.dtype == np.uint8 and self.pictures_u8.ndim == 4, self.pictures_u8.shape

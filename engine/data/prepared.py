@@ -13,15 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import DATASETS, Pictures, channel_statistics
-from engine.data.augment import NUMBERS, augment, normalise
+from engine.data import DATASETS, Pictures, channel_statistics, crops, unlabelled
+from engine.data.augment import NUMBERS, augment, normalise, standardise
 from engine.data.batch import Batch
+from engine.data.crops import View
 from engine.data.folder import silent
 from engine.data.order import epoch_order, uniforms
 from engine.data.pictures import Tell
 from engine.data.split import Split, noisy_labels, split_as_asked, split_hash
 from engine.fields import RecipeError, tag_of
-from engine.recipe import RunRecipe
+from engine.recipe import Data, RunRecipe, Unlabelled
 
 PROBES = 12
 SKIPPED = 100  # files named in data.json; the rest is a number
@@ -37,9 +38,11 @@ class Prepared:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     probe: NDArray[np.int64]  # places in the data set
+    evaluated: "Prepared | None" = None  # pictures with classes, by which those without are judged
 
     @property
     def classes(self) -> int:
+        """How many; 0 for pictures without labels."""
         return len(self.pictures.class_names)
 
     @property
@@ -48,6 +51,11 @@ class Prepared:
         height, width = self.pictures.size
         assert height == width, (height, width)
         return height
+
+    @property
+    def labelled(self) -> "Prepared | None":
+        """The pictures by whose classes features are judged; None without any."""
+        return self if self.classes else self.evaluated
 
     def part(self, name: str) -> NDArray[np.int64]:
         """Places in the data set of a split's pictures."""
@@ -86,6 +94,7 @@ class Prepared:
             "size": list(self.pictures.size),
             "cache": self.pictures.cache,
             **self._files(),
+            **({"evaluated": self.evaluated.card()} if self.evaluated else {}),
         }
 
     def _files(self) -> dict[str, Any]:
@@ -103,12 +112,30 @@ def prepare(recipe: RunRecipe, folder: Path, tell: Tell = silent) -> Prepared:
     `tell` hears how many of how many pictures are read, and may raise to end it.
     """
     asked = recipe.data
-    pictures = DATASETS[tag_of(type(asked))](asked, folder, tell, torch.get_num_threads())
-    parts = split_as_asked(pictures, asked)
+    pictures, parts = _split(asked, folder, tell)
     train = pictures.labels[parts.train]
     noisy = noisy_labels(train, asked.label_noise, len(pictures.class_names), asked.label_noise_seed)
     mean, std = channel_statistics(pictures.pictures_u8[parts.train])
-    return Prepared(pictures, parts, noisy, mean, std, _probe(asked.probe, parts.test))
+    probe = _probe(asked.probe, parts.test)
+    judges = _evaluated(asked, folder, tell, mean, std) if isinstance(asked, Unlabelled) else None
+    return Prepared(pictures, parts, noisy, mean, std, probe, judges)
+
+
+def _split(asked: Data, folder: Path, tell: Tell) -> tuple[Pictures, Split]:
+    pictures = DATASETS[tag_of(type(asked))](asked, folder, tell, torch.get_num_threads())
+    return pictures, split_as_asked(pictures, asked)
+
+
+def _evaluated(asked: Unlabelled, folder: Path, tell: Tell, mean: tuple[float, ...], std: tuple[float, ...]) -> Prepared | None:
+    """The labelled pictures beside those without labels, normalised as the network learns to see."""
+    judges = unlabelled.judged_by(asked)
+    if judges is None:
+        return None
+    try:
+        pictures, parts = _split(judges, folder, tell)
+    except RecipeError as error:
+        raise unlabelled.renamed(error) from None
+    return Prepared(pictures, parts, pictures.labels[parts.train], mean, std, parts.test[:PROBES])
 
 
 class Batches:
@@ -117,11 +144,12 @@ class Batches:
     An epoch is cut into equal portions of at most `batch` pictures, so that each picture is seen once and no step is tiny.
     """
 
-    def __init__(self, data: Prepared, recipe: RunRecipe, device: torch.device) -> None:
+    def __init__(self, data: Prepared, recipe: RunRecipe, device: torch.device, views: tuple[View, ...] = ()) -> None:
         self._data = data
         self._seed = recipe.seed
         self._asked = recipe.augment
         self._device = device
+        self._views = views
         self._pictures = data.tensor(data.split.train).to(device)
         self._labels = torch.from_numpy(data.train_labels).to(device)
         self.per_epoch = -(-len(data.split.train) // recipe.training.batch)
@@ -133,10 +161,27 @@ class Batches:
     def at(self, epoch: int, place: int) -> Batch:
         """The batch of step `place` of an epoch, both counted from 0."""
         index_B = self._portions(epoch)[place]
-        drawn_BU = torch.from_numpy(uniforms(self._seed, epoch, index_B, 0, NUMBERS)).to(self._device, torch.float32)
         places_B = torch.from_numpy(index_B).to(self._device)
-        varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
-        return Batch(self._data.normalised(varied), self._labels[places_B], places_B)
+        return Batch(self._varied(epoch, index_B, places_B), self._labels[places_B], places_B)
+
+    def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
+        """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""
+        if not self._views:
+            drawn_BU = self._numbers(epoch, index_B, 0, NUMBERS)
+            varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
+            return (self._data.normalised(varied)[None],)
+        found, first = [], 0
+        for view in self._views:
+            drawn_VBU = torch.stack(
+                [self._numbers(epoch, index_B, first + crop, crops.numbers(view)) for crop in range(view.count)]
+            )
+            seen_VBCHW = crops.crops(self._pictures, places_B, drawn_VBU, view)
+            found.append(standardise(seen_VBCHW, self._data.mean, self._data.std))
+            first += view.count
+        return tuple(found)
+
+    def _numbers(self, epoch: int, index_B: NDArray[np.int64], view: int, count: int) -> Tensor:
+        return torch.from_numpy(uniforms(self._seed, epoch, index_B, view, count)).to(self._device, torch.float32)
 
     def _portions(self, epoch: int) -> list[NDArray[np.int64]]:
         """An epoch's order in portions, kept while it lasts: sorting a large set at each step costs as much as the step."""

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from engine.data import DATASETS, cache
 from engine.data.cache import Arrays
-from engine.data.pictures import Pictures
+from engine.data.listing import NoClasses
+from engine.data.pictures import Pictures, Tell
 from engine.data.split import Split, split_as_asked
-from engine.fields import RecipeErrors, tag_of
-from engine.recipe import Data, Folder, Recipe, parse, whole_path
+from engine.fields import RecipeError, RecipeErrors, tag_of
+from engine.recipe import Data, Folder, Unlabelled, folders_of, parse_data, whole_path
 from engine.words import count, plural
 
 SHEET = 200  # test pictures to be looked at
+PARTS = ("train", "val", "test")
 NAMED = 200  # files and groups named one by one
 
 Told = Callable[[float, str], None]  # share done and words; may raise, to end it
@@ -30,6 +32,7 @@ def scan(table: Mapping[str, Any], scratch: Path, told: Told, caches: Path | Non
     """The answer to a window's question about a recipe's data table.
 
     `scratch` keeps the sheet, `caches` the decoded copy, so that training need not decode again; without it scratch does.
+    A folder whose pictures nothing tells apart is looked through as one without classes; `kind` says as what it was.
     Raises RecipeError or RecipeErrors for the field that stands in the way.
     """
     asked = _asked(table)
@@ -38,15 +41,17 @@ def scan(table: Mapping[str, Any], scratch: Path, told: Told, caches: Path | Non
         words = f"{count(done)} of {plural(total, 'picture')}" if total else f"{plural(done, 'file')} found"
         told(done / total if total else 0.0, words)
 
-    pictures = DATASETS[tag_of(type(asked))](asked, caches or scratch, tell, 1)
+    asked, pictures = _read(asked, caches or scratch, tell)
     parts = split_as_asked(pictures, asked)
     groups = _duplicates(pictures.pictures_u8)
     files = _files(pictures)
     smallest, largest = (pictures.source.smallest, pictures.source.largest) if pictures.source else (pictures.size,) * 2
     return {
         "name": asked.title,
+        "kind": tag_of(type(asked)),
         "pictures": len(pictures),
         "classes": _classes(pictures, parts),
+        "parts": {part: len(getattr(parts, part)) for part in PARTS},
         "size": list(pictures.size),
         "channels": pictures.channels,
         "found_sizes": {"min": list(smallest), "max": list(largest)},
@@ -57,20 +62,42 @@ def scan(table: Mapping[str, Any], scratch: Path, told: Told, caches: Path | Non
         "duplicates_count": len(groups),
         "crossing": _crossing(groups, parts),
         "contradicting": sum(len(set(pictures.labels[group].tolist())) > 1 for group in groups),
-        "given": [part for part in ("train", "val", "test") if part in pictures.given],
+        "given": [part for part in PARTS if part in pictures.given],
         "remarks": list(pictures.source.remarks) if pictures.source else [],
         "sheet": str(_sheet(pictures, parts, files, scratch)),
     }
 
 
 def _asked(table: Mapping[str, Any]) -> Data:
+    asked = _parsed(table)
+    return _parsed({**table, **{key: whole_path(path, Path()) for key, path in folders_of(asked).items()}})
+
+
+def _parsed(table: Mapping[str, Any]) -> Data:
     try:
-        asked: Data = parse(Recipe, {"lineage": "scan", "data": table}).data
+        return parse_data(table)
     except RecipeErrors as errors:
         raise errors.errors[0] from None
-    if isinstance(asked, Folder):
-        return parse(Recipe, {"lineage": "scan", "data": {**table, "path": whole_path(asked.path, Path())}}).data  # type: ignore[no-any-return]
-    return asked
+
+
+def _read(asked: Data, data_folder: Path, tell: Tell) -> tuple[Data, Pictures]:
+    """The pictures, and as what they were read."""
+    try:
+        return asked, DATASETS[tag_of(type(asked))](asked, data_folder, tell, 1)
+    except NoClasses as unsorted:
+        if not isinstance(asked, Folder):
+            raise
+        alike = without_classes(asked)
+        try:
+            return alike, DATASETS[tag_of(type(alike))](alike, data_folder, tell, 1)
+        except RecipeError:
+            raise unsorted from None
+
+
+def without_classes(asked: Folder) -> Unlabelled:
+    """The same folder, its pictures all alike."""
+    shared = {key: getattr(asked, key) for key in Unlabelled.__struct_fields__ if hasattr(asked, key)}
+    return Unlabelled(**shared)
 
 
 def _files(pictures: Pictures) -> Sequence[str]:
@@ -81,7 +108,7 @@ def _files(pictures: Pictures) -> Sequence[str]:
 
 def _classes(pictures: Pictures, parts: Split) -> list[dict[str, Any]]:
     many = len(pictures.class_names)
-    counts = {part: np.bincount(pictures.labels[getattr(parts, part)], minlength=many) for part in ("train", "val", "test")}
+    counts = {part: np.bincount(pictures.labels[getattr(parts, part)], minlength=many) for part in PARTS}
     return [
         {"name": name, **{part: int(counts[part][label]) for part in counts}} for label, name in enumerate(pictures.class_names)
     ]

@@ -1,9 +1,9 @@
 """Which pictures train, which validate, which test, and which training labels are made wrong. Pure functions of their seeds.
 
-The split seed is one for all seeds of a lineage. Splits are stratified: every class has its share in each part and in
-every training size. The order of choosing is test, validation, training, so a smaller training set is part of a
-larger one and leaves the other two alone. What a person has put into a test or val folder is that part, whole; the rest is
-chosen from the other pictures, so validation never comes from a test folder.
+The split seed is one for all seeds of a lineage. Splits are stratified: every class has its share in each part and in every
+training size; pictures without classes are shuffled. The order of choosing is test, validation, training, so a smaller
+training set is part of a larger one and leaves the other two alone. What a person has put into a test or val folder is that
+part, whole; the rest is chosen from the other pictures, so validation never comes from a test folder.
 """
 
 import hashlib
@@ -87,12 +87,15 @@ def _require_one_each(labels: NDArray[np.int64], class_names: Sequence[str], giv
     for part in (part for part, places in given.items() if not len(places)):
         raise RecipeError("data.path", f"the folder {part} holds no picture; put some there, or move it away")
     parts = ["training", *(name for key, name in (("val", "validation"), ("test", "test")) if key not in given)]
-    counts = np.bincount(labels[given["train"]] if "train" in given else labels, minlength=len(class_names))
+    counts = np.bincount(labels[given["train"]] if "train" in given else labels, minlength=max(1, len(class_names)))
     short = int(counts.argmin())
     if counts[short] < len(parts):
-        has = f"the class '{class_names[short]}' has {plural(int(counts[short]), 'picture')}"
+        who, remedy = "the folder", "add pictures"
+        if class_names:
+            who, remedy = f"the class '{class_names[short]}'", "add pictures, or move its folder away"
+        has = f"{who} has {plural(int(counts[short]), 'picture')}"
         need = f"{' and '.join(parts)} need one each" if len(parts) > 1 else "training needs one"
-        raise RecipeError("data.path", f"{has}, but {need}; add pictures, or move its folder away")
+        raise RecipeError("data.path", f"{has}, but {need}; {remedy}")
 
 
 def stratified_order(labels: NDArray[np.int64], seed: int) -> Index:

@@ -92,7 +92,7 @@ def test_that_data_which_are_not_the_digits_never_pass_as_them(monkeypatch: pyte
 
 
 def test_that_data_sets_are_functions_by_name() -> None:
-    assert list(DATASETS) == ["digits", "folder"] == [tag_of(kind) for kind in Data.__args__]
+    assert list(DATASETS) == ["digits", "creatures", "folder", "pictures"] == [tag_of(kind) for kind in Data.__args__]
 
 
 def test_that_statistics_need_little_memory_beside_the_pictures() -> None:

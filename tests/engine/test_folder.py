@@ -225,7 +225,18 @@ def test_that_pictures_without_class_folders_are_refused(tmp_path: Path) -> None
     picture(root / "images" / "a.png")
     assert refusal(root) == (
         "data.path: HERE has pictures of one class only ('images'); two or more are needed to tell apart, "
-        "each in a folder of its own"
+        'each in a folder of its own; or write data.name = "pictures" to learn from them without classes'
+    )
+    picture(root / "b.png")
+    shutil.rmtree(root / "images")
+    assert refusal(root) == (
+        "data.path: HERE holds 1 picture but no class folder with pictures; sort them into one folder a class, "
+        'or write data.name = "pictures" to learn from them without classes'
+    )
+    picture(root / "unsorted" / "train" / "1.png")
+    assert refusal(root / "unsorted") == (
+        "data.path: HERE/train holds 1 picture but no class folders, so nobody knows what they show; "
+        'sort them into one folder a class, or write data.name = "pictures" to learn from them without classes'
     )
     for name in ("a", "b"):
         (root / "raw" / name).mkdir(parents=True)
