@@ -20,6 +20,7 @@ from engine.words import count, plural
 ENOUGH = 0.9  # of the backbone's tensors; with less it is another network's file
 PICKLED = (".pth", ".pt", ".bin")
 NESTED = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone", "network", "net", "module")
+OF_METHODS = ("dino_",)  # names beside a network's own that are its method's: heads, a centre
 COUNTER = "num_batches_tracked"  # of BatchNorm: older files lack it, and nothing here reads it
 SHOWN = 3
 
@@ -42,6 +43,7 @@ class Imported:
     renamed: tuple[str, str] = ("", "")  # what their names began with in the file, and begin with here
     summed: tuple[str, ...] = ()  # weights over three colours that are now over grey
     classifier: bool = False  # there was one, left aside
+    head: bool = False  # what DINO put on it, left aside
 
     @property
     def matched(self) -> int:
@@ -58,6 +60,7 @@ class Imported:
         says += [f"{before or 'nothing'} renamed to {now or 'nothing'}"] if before != now else []
         says += [f"{', '.join(self.summed)} summed over the colours"] if self.summed else []
         says += ["its classifier left aside"] if self.classifier else []
+        says += ["its DINO head left aside"] if self.head else []
         says += [f"missing: {_first(self.missing)}"] if self.missing else []
         says += [f"not used: {_first(self.unexpected)}"] if self.unexpected else []
         return "; ".join(says)
@@ -68,7 +71,8 @@ def start_from(network: nn.Module, path: Path, whole: bool = False) -> Imported:
 
     Raises ValueError, with nothing copied, for a file that cannot be read or is another network's.
     """
-    found, nested = read(path)
+    everything, nested = read(path)
+    found = {name: tensor for name, tensor in everything.items() if not name.startswith(OF_METHODS)}
     heads = classifier_names(network)
     own = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith(COUNTER)}
     body = {name: tensor for name, tensor in own.items() if not _within(name, heads)}
@@ -86,6 +90,7 @@ def start_from(network: nn.Module, path: Path, whole: bool = False) -> Imported:
         renamed=(before, now),
         summed=tuple(name for name, fit in fitting.items() if fit.shape != found[there[name]].shape),
         classifier=bool(aside),
+        head=len(found) < len(everything),
     )
     _refuse(report, path, whole)
     with torch.no_grad():

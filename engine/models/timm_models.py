@@ -4,14 +4,19 @@ Shapes: B images, D features, H heads, T tokens of which N are patches.
 """
 
 import difflib
+import re
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from engine.models.vit import Hidden
+
+CANNOT_READ = (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError)  # what networks raise then
+
 
 def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> nn.Module:
-    """timm's network `variant` for pictures of `size` px.
+    """timm's network `variant` for pictures of `size` px; where timm offers it, one that reads others as well.
 
     Raises ValueError for a name that timm.list_models() does not have, the nearest names first, and for a network that
     cannot read pictures of that size or number of channels.
@@ -20,11 +25,15 @@ def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> n
     try:
         body = _create(variant, classes, channels, size)
         layout = _layout(body, channels, size)
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"variant: {variant} does not read pictures of {channels} x {size} x {size}: {reason}") from error
+    except CANNOT_READ as error:
+        raise ValueError(f"variant: {variant} does not read pictures of {channels} x {size} x {size}: {why(error)}") from error
     kinds = {"maps": TimmCnn, "attention": TimmVit, "vector": TimmModel}
     return kinds[layout](body)
+
+
+def why(error: BaseException) -> str:
+    """What an error of CANNOT_READ says, in one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def check_name(variant: str) -> None:
@@ -91,19 +100,51 @@ class TimmVit(TimmModel):
                 hook.remove()
         row_BHT = torch.softmax(seen["q"][:, :, 0, None] @ seen["k"].transpose(2, 3) * attend.scale, dim=3)[:, :, 0]
         patches_BHN = row_BHT[:, :, self.body.num_prefix_tokens :]
-        return patches_BHN.reshape(*patches_BHN.shape[:2], *self.body.patch_embed.grid_size)
+        map_BHhw: Tensor = patches_BHN.unflatten(2, self._grid(x_BCHW))
+        return map_BHhw
+
+    def patch_features(self, x_BCHW: Tensor) -> Tensor:
+        """The normed tokens of the patches after the last block, where they lie: [B, D, h, w]."""
+        x_BTD = self.body.fc_norm(self.body.forward_features(x_BCHW))  # one of the two norms there is an identity
+        x_BND: Tensor = x_BTD[:, self.body.num_prefix_tokens :]
+        patches_BDhw: Tensor = x_BND.transpose(1, 2).unflatten(2, self._grid(x_BCHW))
+        return patches_BDhw
+
+    def features_and_patches(self, x_BCHW: Tensor, hidden: Hidden | None = None) -> tuple[Tensor, Tensor]:
+        """As Vit's: CLS [B, D] and patches [B, N, D], some of them hidden behind a token."""
+
+        def hide(_module: nn.Module, _inputs: Any, patches: Tensor) -> Tensor:  # [B, N, D], or [B, h, w, D] at a free size
+            assert hidden is not None
+            mask_BN, token_D = hidden
+            return torch.where(mask_BN.view(*patches.shape[:-1], 1), token_D.to(patches), patches)
+
+        hook = self.body.patch_embed.register_forward_hook(hide) if hidden is not None else None
+        try:
+            x_BTD = self.body.fc_norm(self.body.forward_features(x_BCHW))
+        finally:
+            if hook is not None:
+                hook.remove()
+        return x_BTD[:, 0], x_BTD[:, self.body.num_prefix_tokens :]
+
+    def _grid(self, x_BCHW: Tensor) -> tuple[int, int]:
+        """How many patches the pictures are high and wide."""
+        high, wide = self.body.patch_embed.dynamic_feat_size(x_BCHW.shape[2:])
+        return high, wide
 
 
 def _create(variant: str, classes: int, channels: int, size: int) -> Any:
     from timm import create_model
 
     options: dict[str, Any] = {"pretrained": False, "num_classes": classes, "in_chans": channels}
-    try:
-        return create_model(variant, img_size=size, **options)
-    except TypeError as error:
-        if "img_size" not in str(error):  # most convolutional networks read any size and have no such argument
-            raise
-        return create_model(variant, **options)
+    sizes: dict[str, Any] = {"img_size": size, "dynamic_img_size": True}
+    while True:
+        try:
+            return create_model(variant, **sizes, **options)
+        except TypeError as error:  # most convolutional networks read any size and have neither argument
+            quoted = re.findall(r"'(\w+)'", str(error))  # the first is the refused one; Python may suggest another after it
+            if not quoted or quoted[0] not in sizes:
+                raise
+            del sizes[quoted[0]]
 
 
 def _layout(body: Any, channels: int, size: int) -> str:

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.models import MODELS, build
-from engine.models.timm_models import TimmCnn
+from engine.models import MODELS, build, reads
+from engine.models.timm_models import TimmCnn, TimmModel
 from engine.models.vit import Attention, Vit, vit
 
 VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
@@ -21,6 +21,7 @@ NETWORKS = [
     ("densenet", 3, 32, {"depth": 10, "growth": 3, "bottleneck": False, "reduction": 1.0}),
     ("vit", 1, 8, VIT),
     ("vit", 3, 12, {**VIT, "patch": 3, "registers": 2, "drop_path": 0.2}),
+    ("vit", 3, 16, {**VIT, "patch": 4, "stem": "conv", "layer_scale": 0.1}),
 ]
 
 
@@ -199,6 +200,111 @@ def test_that_drop_path_acts_only_while_training_and_keeps_the_mean() -> None:
     assert torch.equal(block._kept(x_BTD), x_BTD)
 
 
+def test_that_a_stem_of_convolutions_halves_the_picture_down_to_its_patches() -> None:
+    torch.manual_seed(0)
+    stem = vit(5, 3, 32, 8, width=64, depth=1, heads=2, stem="conv").patches
+    convolutions = [module for module in stem if isinstance(module, nn.Conv2d)]
+    shapes = [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions]
+    assert shapes == [(16, 3, 2), (32, 3, 2), (64, 3, 2), (64, 1, 1)]
+    assert [type(module).__name__ for module in stem] == 3 * ["ZeroPad2d", "Conv2d", "BatchNorm2d", "GELU"] + ["Conv2d"]
+    shown_BDhw = stem(pictures(3, 32, batch=50))
+    assert shown_BDhw.shape == (50, 64, 4, 4)
+    assert shown_BDhw.square().mean().sqrt().item() == pytest.approx(1, rel=0.15)  # as loud as positions
+
+
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+@pytest.mark.parametrize("patch", [2, 4, 8])
+def test_that_a_token_looks_at_the_middle_of_its_patch(stem: str, patch: int) -> None:
+    torch.manual_seed(0)
+    network = vit(5, 1, 5 * patch, patch, width=24, depth=1, heads=1, stem=stem).eval()
+    x_BCHW = pictures(1, 5 * patch, batch=1).requires_grad_()
+    network.patches(x_BCHW)[0, :, 2, 3].square().sum().backward()
+    assert x_BCHW.grad is not None
+    rows, columns = x_BCHW.grad[0, 0].nonzero().T
+    for place, seen in ((2, rows), (3, columns)):
+        assert (seen.min() + seen.max()).item() / 2 == pytest.approx(patch * place + (patch - 1) / 2, abs=0.5)
+
+
+def test_that_layer_scale_starts_small_and_is_learned() -> None:
+    still, plain = small_vit(layer_scale=1e-5), small_vit()
+    x_BTD = torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(still.blocks[0](x_BTD), x_BTD, rtol=0, atol=1e-3)
+    assert not torch.allclose(plain.blocks[0](x_BTD), x_BTD, rtol=0, atol=1e-3)
+    gammas = {name for name, _ in still.named_parameters()} - {name for name, _ in plain.named_parameters()}
+    assert gammas == {f"blocks.{block}.scale{branch}.gamma" for block in (0, 1) for branch in (1, 2)}
+    with torch.no_grad():
+        for name in gammas:
+            still.get_parameter(name).fill_(1.0)
+    assert torch.equal(still(pictures(1, 8)), plain(pictures(1, 8)))
+
+
+@pytest.mark.parametrize(("name", "channels", "size", "options"), NETWORKS)
+def test_that_a_network_reads_other_sizes_than_its_own(name: str, channels: int, size: int, options: dict) -> None:
+    network = build(name, 5, channels, size, **options)
+    step = options.get("patch", 1)
+    for other in (max(4, size // 2) // step * step, size + 2 * step, 2 * size):
+        assert network(pictures(channels, other)).shape == (3, 5)
+        assert network.features(pictures(channels, other)).shape == (3, network.embed_dim)
+        assert reads(network, channels, other) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"registers": 2}, {"stem": "conv"}])
+def test_that_a_vit_shows_its_patches_at_every_size(options: dict) -> None:
+    network = small_vit(**options).eval()
+    for high, wide in ((8, 8), (4, 4), (6, 10), (16, 16)):
+        x_BCHW = torch.randn(2, 1, high, wide, generator=torch.Generator().manual_seed(1))
+        assert network.attention(x_BCHW).shape == (2, 3, high // 2, wide // 2)
+        assert network.patch_features(x_BCHW).shape == (2, 24, high // 2, wide // 2)
+
+
+def test_that_patch_features_are_the_normed_tokens_after_the_last_block() -> None:
+    network = small_vit(registers=2)
+    x_BTD = network.tokens(pictures(1, 8))
+    for block in network.blocks:
+        x_BTD = block(x_BTD)
+    features_BDhw = network.patch_features(pictures(1, 8))
+    torch.testing.assert_close(features_BDhw[:, :, 1, 2], network.norm(x_BTD[:, 1 + 2 + 1 * 4 + 2]), rtol=0, atol=1e-6)
+    torch.testing.assert_close(network.features(pictures(1, 8)), network.norm(x_BTD[:, 0]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("h", "w"), [(2, 2), (3, 7), (8, 8), (5, 4)])
+def test_that_positions_of_other_sizes_are_bicubic_between_the_learned(h: int, w: int) -> None:
+    network = small_vit()
+    learned_DN = network.positions[0, 1:].T
+    expected_Dhw = F.interpolate(learned_DN.unflatten(1, (4, 4))[None], (h, w), mode="bicubic")[0]
+    found_1ND = network._positions(h, w)
+    torch.testing.assert_close(found_1ND[0, 1:].T.unflatten(1, (h, w)), expected_Dhw, rtol=1e-5, atol=1e-5)
+    assert torch.equal(found_1ND[:, :1], network.positions[:, :1])
+    found_1ND.sum().backward()
+    assert network.positions.grad is not None and (network.positions.grad[0, 1:] != 0).any()
+
+
+def test_that_positions_of_the_built_size_are_the_learned_themselves() -> None:
+    network = small_vit()
+    assert network._positions(4, 4) is network.positions
+
+
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+def test_that_a_picture_of_broken_patches_is_refused(stem: str) -> None:
+    network = small_vit(stem=stem)
+    with pytest.raises(ValueError, match="size: pictures of 9 x 9 px are not whole patches of 2 px"):
+        network(pictures(1, 9))
+    assert reads(network, 1, 9) == "size: pictures of 9 x 9 px are not whole patches of 2 px"
+
+
+def test_that_asking_what_a_network_reads_leaves_it_as_it_is() -> None:
+    network = build("small_cnn", 5, 3, 32, width=4)
+    network.blocks[1].eval()  # frozen on purpose
+    modes = [module.training for module in network.modules()]
+    before, drawn = [tensor.clone() for tensor in network.state_dict().values()], torch.get_rng_state()
+    assert reads(network, 3, 16) is None
+    assert reads(network, 3, 4) is not None  # nothing is left of so small a picture
+    assert reads(network, 1, 16) is not None  # nor of so few channels
+    assert [module.training for module in network.modules()] == modes
+    assert all(torch.equal(a, b) for a, b in zip(before, network.state_dict().values()))
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
 @pytest.mark.parametrize("name", ["small_cnn", "resnet", "densenet", "vit"])
 def test_that_training_draws_no_random_numbers(name: str) -> None:
     network = build(name, 5, 1, 8, **{"vit": VIT, "densenet": {"depth": 10}}.get(name, {}))
@@ -215,6 +321,10 @@ def test_that_training_draws_no_random_numbers(name: str) -> None:
         ("vit", 8, {**VIT, "depth": 0}, "depth"),
         ("vit", 8, {**VIT, "registers": -1}, "registers"),
         ("vit", 8, {**VIT, "drop_path": 1.0}, "drop_path"),
+        ("vit", 8, {**VIT, "layer_scale": -0.1}, "layer_scale"),
+        ("vit", 8, {**VIT, "stem": "deep"}, "stem"),
+        ("vit", 12, {**VIT, "patch": 3, "stem": "conv"}, "patch"),
+        ("vit", 8, {**VIT, "patch": 1, "stem": "conv"}, "patch"),
         ("resnet", 8, {"depth": 18}, "depth"),
         ("resnet", 8, {"depth": 2}, "depth"),
         ("resnet", 3, {}, "size"),
@@ -278,6 +388,47 @@ def test_that_a_timm_vit_shows_the_attention_it_applies() -> None:
     assert not attend.q_norm._forward_hooks
 
 
+def test_that_a_timm_vit_shows_its_patches_at_every_size() -> None:
+    torch.manual_seed(0)
+    network = build("test_vit", 5, 3, 64).eval()
+    for size in (64, 32, 96):
+        x_BCHW = pictures(3, size)
+        side = size // 16
+        assert network.attention(x_BCHW).shape == (3, network.body.blocks[-1].attn.num_heads, side, side)
+        patches_BDhw = network.patch_features(x_BCHW)
+        assert patches_BDhw.shape == (3, network.embed_dim, side, side)
+        last_BTD = network.body.forward_features(x_BCHW)
+        torch.testing.assert_close(patches_BDhw[:, :, 1, 0], last_BTD[:, 1 + side])
+        torch.testing.assert_close(network.features(x_BCHW), last_BTD[:, 0])
+    assert reads(network, 3, 40) == "Input height (40) should be divisible by patch size (16)."
+
+
+def test_that_a_timm_vit_of_one_size_is_what_timm_makes_of_it() -> None:
+    from timm import create_model
+
+    torch.manual_seed(0)
+    theirs = create_model("test_vit", img_size=64, num_classes=5, in_chans=3).eval()
+    torch.manual_seed(0)
+    ours = build("test_vit", 5, 3, 64).eval()
+    assert torch.equal(ours(pictures(3, 64)), theirs(pictures(3, 64)))
+
+
+@pytest.mark.parametrize("variant", ["test_resnet", "test_efficientnet"])
+def test_that_a_timm_cnn_reads_other_sizes(variant: str) -> None:
+    network = build(variant, 5, 3, 64).eval()
+    assert network.features(pictures(3, 96)).shape == (3, network.embed_dim)
+    assert network.maps(pictures(3, 96)).shape[:2] == (3, network.embed_dim)
+    assert reads(network, 3, 40) is None
+
+
+def test_that_a_timm_network_of_one_size_alone_says_so_beforehand() -> None:
+    from timm.models import MlpMixer
+
+    network = TimmModel(MlpMixer(num_classes=5, img_size=32, patch_size=16, num_blocks=1, embed_dim=16))
+    assert reads(network, 3, 32) is None
+    assert reads(network, 3, 64) == "Input height (64) doesn't match model (32)."
+
+
 def test_that_a_timm_network_that_cannot_read_the_pictures_is_refused() -> None:
     with pytest.raises(ValueError, match=r"test_vit does not read pictures of 1 x 24 x 24: .*patch size"):
         build("test_vit", 5, 1, 24)
@@ -285,3 +436,26 @@ def test_that_a_timm_network_that_cannot_read_the_pictures_is_refused() -> None:
 
 def test_that_models_are_functions_by_name() -> None:
     assert list(MODELS) == ["small_cnn", "resnet", "densenet", "vit", "timm"]
+
+
+@pytest.mark.parametrize("name", ["vit", "deit_tiny_patch16_224"])
+def test_that_a_hidden_patch_is_its_position_and_a_token(name: str) -> None:
+    torch.manual_seed(0)
+    options = {"patch": 4, "width": 24, "depth": 2, "heads": 2, "registers": 1} if name == "vit" else {}
+    network = build(name, 5, 3, 16 if name == "vit" else 32, **options).eval()
+    x_BCHW, other_BCHW = torch.randn(2, 2, 3, *[16 if name == "vit" else 32] * 2)
+    count = 16 if name == "vit" else 4
+    token_D = torch.randn(int(network.embed_dim))  # type: ignore[arg-type]
+    with torch.no_grad():
+        cls_BD, patches_BND = network.features_and_patches(x_BCHW)  # type: ignore[operator]
+        torch.testing.assert_close(cls_BD, network.features(x_BCHW))  # type: ignore[operator]
+        torch.testing.assert_close(patches_BND.transpose(1, 2), network.patch_features(x_BCHW).flatten(2))  # type: ignore[operator]
+        all_BN = torch.ones(2, count, dtype=torch.bool)
+        blind = [network.features_and_patches(x, (all_BN, token_D)) for x in (x_BCHW, other_BCHW)]  # type: ignore[operator]
+        torch.testing.assert_close(blind[0], blind[1])  # nothing of the picture is seen
+        none = network.features_and_patches(x_BCHW, (~all_BN, token_D))  # type: ignore[operator]
+        torch.testing.assert_close(none, (cls_BD, patches_BND))
+        one_BN = torch.zeros(2, count, dtype=torch.bool)
+        one_BN[0, 1] = True
+        hidden, _ = network.features_and_patches(x_BCHW, (one_BN, token_D))  # type: ignore[operator]
+    assert not torch.allclose(hidden[0], cls_BD[0]) and torch.allclose(hidden[1], cls_BD[1], atol=1e-6)
