@@ -67,5 +67,7 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
+        for model in models:
+            model.train()  # some of timm's networks clear what they keep for evaluation
         for module, training in modes:
             module.training = training

@@ -209,6 +209,8 @@ def test_that_a_vits_arrays_are_attention() -> None:
         "student_confidence": ((7,), "float32"),
         "teacher_class": ((7,), "int64"),
         "teacher_confidence": ((7,), "float32"),
+        "pca_student": ((7, 3, 4, 4), "float16"),
+        "pca_teacher": ((7, 3, 4, 4), "float16"),
     }
     expected = teacher.attention(normalise(pictures(), MEAN, STD)).detach().half().numpy()
     np.testing.assert_allclose(arrays["teacher"], expected, rtol=2e-3)
@@ -230,13 +232,14 @@ def test_that_a_cnns_arrays_are_evidence() -> None:
 
 def test_that_without_a_teacher_its_arrays_are_absent() -> None:
     arrays = attention.look(network("vit"), None, pictures(1), MEAN, STD)
-    assert set(arrays) == {"student", "student_class", "student_confidence"}
+    assert set(arrays) == {"student", "student_class", "student_confidence", "pca_student"}
     assert dict(attention.measure(arrays)) == {}
 
 
 def test_that_attention_is_not_compared_with_evidence() -> None:
     arrays = attention.look(network("vit"), network("small_cnn"), pictures(2), MEAN, STD)
-    assert set(arrays) == {"student", "student_class", "student_confidence", "teacher_class", "teacher_confidence"}
+    answers = {"student_class", "student_confidence", "teacher_class", "teacher_confidence"}
+    assert set(arrays) == {"student", "pca_student", *answers}
 
 
 def test_that_a_network_without_maps_has_no_kind_but_can_teach() -> None:
@@ -311,3 +314,148 @@ def test_that_maps_of_different_grids_can_be_compared() -> None:
     coarse = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
     assert attention.overlap(coarse, fine).tolist() == pytest.approx([1.0], abs=0.3)
     assert attention.overlap(coarse, fine) > attention.overlap(coarse, fine.flip(1)) + 0.5
+
+
+# --- without a classifier -------------------------------------------------------------------------------------------------
+
+
+def test_that_without_trained_classes_nobody_is_asked_for_one() -> None:
+    student, teacher = network("vit", 0), network("vit", 1)
+    student.forward = teacher.forward = None  # type: ignore[method-assign,assignment]
+    arrays = attention.look(student, teacher, pictures(), MEAN, STD, classes=False)
+    assert set(arrays) == {"student", "teacher", "overlap", "pca_student", "pca_teacher"}
+
+
+def test_that_there_is_no_evidence_for_classes_that_nobody_has_learned() -> None:
+    assert attention.kind(network("small_cnn"), classes=False) is None
+    assert attention.kind(network("vit"), classes=False) == "attention"
+    arrays = attention.look(network("vit"), network("small_cnn"), pictures(2), MEAN, STD, classes=False)
+    assert set(arrays) == {"student", "pca_student"}
+
+
+# --- attention against masks ----------------------------------------------------------------------------------------------
+
+
+def test_that_the_fewest_patches_that_hold_the_mass_are_marked() -> None:
+    maps = torch.tensor([[[0.05, 0.4], [0.3, 0.25]]])  # 0.4 is not enough, with 0.3 it is
+    assert attention.marked(maps).tolist() == [[[False, True], [True, False]]]
+    assert attention.marked(maps, mass=0.3).tolist() == [[[False, True], [False, False]]]
+    assert attention.marked(5 * maps, mass=0.96).all()
+    assert not attention.marked(torch.zeros(1, 2, 2)).any()
+
+
+@given(seed=st.integers(0, 2**31), mass=st.floats(0.05, 0.95))
+@settings(max_examples=40, deadline=None)
+def test_that_marked_patches_hold_the_mass_and_would_not_without_the_least_of_them(seed: int, mass: float) -> None:
+    maps = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(seed)).double()
+    kept = attention.marked(maps, mass)
+    for map_, kept_ in zip(maps.flatten(0, 1), kept.flatten(0, 1)):
+        inside = map_[kept_]
+        assert inside.sum() >= mass * map_.sum() - 1e-9
+        assert inside.sum() - inside.min() < mass * map_.sum() + 1e-9
+        assert kept_.all() or inside.min() >= map_[~kept_].max()
+
+
+def test_that_jaccard_equals_a_case_by_hand() -> None:
+    left, top, all_ = [[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]
+    maps_PHhw = torch.tensor([[left, top, all_]])
+    mask = torch.zeros(1, 4, 4, dtype=torch.bool)
+    mask[0, :, :2] = True  # the left half; of `all_`, equal weights, the first three patches hold 60 %
+    assert attention.jaccard(maps_PHhw, mask).tolist() == [[1.0, pytest.approx(4 / 12), pytest.approx(8 / 12)]]
+    assert attention.jaccard(maps_PHhw, ~mask).tolist() == [[0.0, pytest.approx(4 / 12), pytest.approx(4 / 16)]]
+    assert attention.jaccard(maps_PHhw, torch.zeros_like(mask)).tolist() == [[-1.0, -1.0, -1.0]]
+
+
+def test_that_a_mask_of_a_size_that_patches_do_not_divide_can_be_judged() -> None:
+    mask = torch.zeros(1, 7, 9, dtype=torch.bool)
+    mask[0, :4, :5] = True
+    corner = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    assert attention.jaccard(corner, mask).item() > 0.6
+
+
+def test_that_the_best_head_is_told_for_each_picture_for_all_and_for_the_mean_map() -> None:
+    arrays = {
+        "student": np.zeros((3, 2, 4, 4), np.float16),
+        "jaccard": np.float32([0.5, 0.75, -1]),
+        "jaccard_heads": np.float32([[0.5, 0.25], [0.25, 0.75], [-1, -1]]),
+        "jaccard_mean": np.float32([0.25, 0.5, -1]),
+    }
+    assert dict(attention.measure(arrays)) == {
+        "attention/jaccard": 0.625,  # of 0.5 and 0.75
+        "attention/jaccard_head": 0.5,  # the second head's 0.25 and 0.75
+        "attention/jaccard_mean": 0.375,
+    }
+    nothing = {name: array[2:] for name, array in arrays.items()}  # one picture, of nothing
+    assert dict(attention.measure(nothing)) == {}
+
+
+def masks(count: int) -> np.ndarray:
+    marks = np.zeros((count, 8, 8), dtype=bool)
+    for place in range(count):
+        marks[place, : 2 + place % 5, 1:6] = True
+    return marks
+
+
+@pytest.mark.parametrize("judged", ["student", "teacher"])
+def test_that_a_looks_jaccard_is_that_of_the_judged_networks_heads(judged: str) -> None:
+    both = {"student": network("vit", 0), "teacher": network("vit", 1)}
+    arrays = attention.look(*both.values(), pictures(), MEAN, STD, masks=masks(7), judged=judged)
+    maps_PHhw = both[judged].attention(normalise(pictures(), MEAN, STD)).detach()
+    expected_PH = attention.jaccard(maps_PHhw, torch.from_numpy(masks(7))).numpy()
+    np.testing.assert_array_equal(arrays["jaccard_heads"], expected_PH)
+    np.testing.assert_array_equal(arrays["jaccard"], expected_PH.max(axis=1))
+    assert arrays["jaccard_mean"].shape == (7,)
+    values = dict(attention.measure(arrays))
+    assert 0 <= values["attention/jaccard_head"] <= values["attention/jaccard"] <= 1
+
+
+def test_that_the_student_is_judged_where_no_teacher_attends_and_evidence_never() -> None:
+    alone, beside = (
+        attention.look(network("vit"), teacher, pictures(), MEAN, STD, masks=masks(7))["jaccard"]
+        for teacher in (None, network("small_cnn"))
+    )
+    np.testing.assert_array_equal(alone, beside)
+    assert "jaccard" not in attention.look(network("small_cnn"), None, pictures(), MEAN, STD, masks=masks(7))
+
+
+# --- features of patches --------------------------------------------------------------------------------------------------
+
+
+def test_that_the_maps_of_features_are_scikit_learns_main_directions() -> None:
+    from sklearn.decomposition import PCA
+
+    directions = torch.tensor([5.0, 3.0, 2.0, 0.3, 0.2])[:, None, None]
+    features = torch.randn(6, 5, 4, 3, generator=torch.Generator().manual_seed(0)).exp() * directions
+    maps = attention.pca_maps(features)
+    assert (maps.shape, maps.dtype) == ((6, 3, 4, 3), torch.float32)
+    theirs_N3 = PCA(3).fit_transform(features.movedim(1, 3).flatten(0, 2).double().numpy())
+    for ours_N, theirs_N in zip(maps.movedim(1, 3).reshape(-1, 3).T.numpy(), theirs_N3.T):
+        low, high = np.quantile(theirs_N, (0.01, 0.99))
+        bright = (theirs_N - low) / (high - low)
+        expected = bright if (theirs_N**3).sum() > 0 else 1 - bright
+        np.testing.assert_allclose(ours_N, expected.clip(0, 1), atol=1e-4)
+
+
+def test_that_few_patches_are_bright_whatever_the_sign_of_features() -> None:
+    features = torch.zeros(2, 4, 5, 5)
+    features[:, 0, 2, 2] = 3.0  # one patch in 25 differs
+    for sign in (1, -1):
+        red, green, blue = attention.pca_maps(sign * features).unbind(dim=1)
+        assert (red[:, 2, 2] == 1).all()
+        assert red.sum().item() == pytest.approx(2)
+        assert (green == 0.5).all()  # no second direction
+        assert (blue == 0.5).all()
+
+
+def test_that_features_narrower_than_three_or_all_alike_have_grey_maps() -> None:
+    narrow = attention.pca_maps(torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0)))
+    assert narrow.shape == (3, 3, 4, 4)
+    assert (narrow[:, 2] == 0.5).all()
+    assert narrow[:, 0].std() > 0.1
+    assert (attention.pca_maps(torch.full((2, 8, 3, 3), 0.1)) == 0.5).all()
+
+
+def test_that_features_that_are_not_finite_leave_their_map_absent() -> None:
+    student = network("vit")
+    torch.nn.init.constant_(student.norm.bias, float("nan"))
+    assert set(attention.look(student, None, pictures(2), MEAN, STD, classes=False)) == {"student"}
