@@ -18,12 +18,9 @@ FAILED, REFUSED, STOPPED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command `filial` and of `python -m engine`."""
     asked = _parser().parse_args(arguments)
-    from engine.fields import RecipeErrors
-    from engine.run import Refused
-
     try:
         return int(asked.verb(asked))
-    except (Refused, RecipeErrors) as refusal:
+    except _refusals() as refusal:
         print(f"filial: {refusal}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
@@ -34,6 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"filial: {error.filename or 'the workspace'}: {error.strerror or error}", file=sys.stderr)
         return FAILED
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Looked for only once something was raised: a verb that needs no run need not wait for runs to be imported."""
+    from engine.fields import RecipeErrors
+    from engine.run import Refused
+
+    return Refused, RecipeErrors
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     train_.add_argument("--run", type=Path, help=argparse.SUPPRESS)  # one run's folder: the engine itself
     train_.add_argument("--stand-by", action="store_true", help=argparse.SUPPRESS)  # an engine that is told its run later
     train_.add_argument("--outlive", action="store_true", help=argparse.SUPPRESS)  # who started it may be killed
+
+    explain_ = _verb(verbs, "explain", explain, "every value of a recipe in force, where it comes from and why; trains nothing")
+    explain_.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of a recipe that comes with Filial")
+    explain_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
+    explain_.add_argument("--json", action="store_true", help="as JSON")
 
     _queue_verbs(verbs)
     _verb(verbs, "work", work, "train what is in the queue, in its order, in the foreground; Ctrl-C saves and stops")
@@ -164,6 +174,12 @@ def train(asked: argparse.Namespace) -> int:
     _check_timm(file.recipe)
     runs = _workspace(asked).create(file)
     return console.train_in_turn(turns.to_do(runs, asked.resume), len(runs))
+
+
+def explain(asked: argparse.Namespace) -> int:
+    from engine import explained, recipe
+
+    return explained.explain(recipe.read(asked.recipe, asked.set), asked.json)
 
 
 def _train_one(folder: Path | None, outlive: bool) -> int:

@@ -18,10 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine import models, processes
+from engine.models.imported import OF_METHODS
 from engine.run import Refused, Run, checkpoint_step
 
-WEIGHTS = ("model.safetensors",)
-FULL = (*WEIGHTS, "optimizer.safetensors")
+OPTIMIZER = "optimizer.safetensors"
+FULL = ("model.safetensors", OPTIMIZER)  # beside them teacher.safetensors, where it is an average
+
+Weights = Mapping[str, Mapping[str, Tensor]]  # by file, then by name
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -50,7 +53,7 @@ class State(msgspec.Struct, frozen=True):
     version: int = 1
 
 
-def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+def save(run: Run, state: State, weights: Weights, optimizer: torch.optim.Optimizer) -> Path:
     """Write checkpoints/step-XXXXXXXX. Returns its folder; one that exists already is left as it is unless it is damaged."""
     folder = run.folder / "checkpoints" / f"step-{state.step:08d}"
     if is_valid(folder):
@@ -61,7 +64,7 @@ def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimi
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
-        _write(aside, state, model, optimizer)
+        _write(aside, state, weights, optimizer)
     except BaseException:  # a full disk has no room for half of it, and our last words need some
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -70,21 +73,24 @@ def save(run: Run, state: State, model: nn.Module, optimizer: torch.optim.Optimi
     return folder
 
 
-def _write(aside: Path, state: State, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _write(aside: Path, state: State, weights: Weights, optimizer: torch.optim.Optimizer) -> None:
     tensors, plain = _optimizer_tensors(optimizer)
-    save_file(_plain_tensors(model.state_dict()), aside / "model.safetensors")
-    save_file(tensors, aside / "optimizer.safetensors")
-    sums = {name: file_sha256(aside / name) for name in FULL}
+    parts = {f"{name}.safetensors": _plain_tensors(part) for name, part in weights.items()} | {OPTIMIZER: tensors}
+    for name, part in parts.items():
+        save_file(part, aside / name)
+    sums = {name: file_sha256(aside / name) for name in parts}
     state = msgspec.structs.replace(state, sha256=sums, optimizer=plain)
     processes.write_aside(aside / "state.json", msgspec.json.format(msgspec.json.encode(state), indent=1), sync=True)
-    for name in FULL:
+    for name in parts:
         processes.sync_file(aside / name)
     processes.sync_folder(aside)
 
 
-def newest_valid(run: Run) -> Path | None:
-    """The newest full checkpoint whose checksums are right; None if there is none."""
+def newest_valid(run: Run, until: int | None = None) -> Path | None:
+    """The newest full checkpoint whose checksums are right, of a step up to `until`; None if there is none."""
     for folder in reversed(run.checkpoint_folders()):
+        if until is not None and checkpoint_step(folder) > until:
+            continue
         if all((folder / name).exists() for name in FULL) and is_valid(folder):
             return folder
     return None
@@ -94,7 +100,7 @@ def is_valid(folder: Path) -> bool:
     """Whether the tensors on disk are those that were written. Weights alone are valid too."""
     try:
         sums = read_state(folder).sha256
-        there = {name for name in sums if name in WEIGHTS or (folder / name).exists()}
+        there = {name for name in sums if name != OPTIMIZER or (folder / name).exists()}
         return bool(there) and all(file_sha256(folder / name) == sums[name] for name in there)
     except (OSError, msgspec.MsgspecError):
         return False
@@ -104,18 +110,28 @@ def read_state(folder: Path) -> State:
     return msgspec.json.decode((folder / "state.json").read_bytes(), type=State)
 
 
-def load_model(folder: Path, model: nn.Module) -> None:
-    """Weights into a network of the same build. Raises Refused if they do not fit."""
+def load_model(folder: Path, model: nn.Module, part: str = "model") -> None:
+    """Weights into a network of the same build: the student's, or an averaged "teacher". Raises Refused if they do not fit."""
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        kept = load_file(folder / f"{part}.safetensors")
+        model.load_state_dict({name: tensor for name, tensor in kept.items() if not name.startswith(OF_METHODS)})
     except (SafetensorError, RuntimeError, OSError) as error:
         raise Refused(f"{folder} does not hold the weights of this network: {error}") from None
+
+
+def load_weights(folder: Path) -> dict[str, dict[str, Tensor]]:
+    """What `save` was given. Raises Refused if it cannot be read."""
+    try:
+        names = [name for name in read_state(folder).sha256 if name != OPTIMIZER]
+        return {name.removesuffix(".safetensors"): load_file(folder / name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise Refused(f"{folder} cannot be read: {error}") from None
 
 
 def load_optimizer(folder: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
     """Momenta and counters into an optimizer over the same parameters."""
     entries: dict[int, dict[str, Any]] = {}
-    for key, tensor in load_file(folder / "optimizer.safetensors").items():
+    for key, tensor in load_file(folder / OPTIMIZER).items():
         place, _, name = key.partition(".")
         entries.setdefault(int(place), {})[name] = tensor
     for place, values in state.optimizer["plain"].items():
@@ -123,8 +139,16 @@ def load_optimizer(folder: Path, state: State, optimizer: torch.optim.Optimizer)
     optimizer.load_state_dict({"state": entries, "param_groups": state.optimizer["groups"]})
 
 
-def prune(run: Run, full: int, snapshots: int, best_step: int | None, teachers: set[int]) -> None:
-    """Keep the newest `full` whole, the best and the teachers' as weights, and `snapshots` weights thinned evenly.
+def forget_after(run: Run, step: int) -> None:
+    """Remove every checkpoint of a later step, the newest first: a run that went back will take those steps otherwise."""
+    for folder in reversed(run.checkpoint_folders()):
+        if checkpoint_step(folder) > step:
+            _remove(folder)
+
+
+def prune(run: Run, full: int, snapshots: int, best_step: int | None, teachers: set[int], healthy: int | None = None) -> None:
+    """Keep the newest `full` whole and, to go back to, the step `healthy`; the best and the teachers' as weights, and
+    `snapshots` weights thinned evenly.
 
     What a later attempt did not go on from does not count among the newest. What somebody has open (a window that looks, a
     child that loads its teacher) stays until the next time.
@@ -132,13 +156,14 @@ def prune(run: Run, full: int, snapshots: int, best_step: int | None, teachers: 
     folders = run.checkpoint_folders()
     abandoned = _abandoned(folders)
     valued = [folder for folder in folders if folder not in abandoned]
-    older = [folder for folder in folders if folder not in valued[-full:]]
+    whole = {*valued[-full:], *(folder for folder in valued if checkpoint_step(folder) == healthy)}
+    older = [folder for folder in folders if folder not in whole]
     protected = {best_step} | teachers
-    thinned = _evenly([folder for folder in valued[:-full] if checkpoint_step(folder) not in protected], snapshots)
+    thinned = _evenly([one for one in valued if one not in whole and checkpoint_step(one) not in protected], snapshots)
     for folder in older:
         with contextlib.suppress(OSError):
             if checkpoint_step(folder) in protected or folder in thinned:
-                (folder / "optimizer.safetensors").unlink(missing_ok=True)
+                (folder / OPTIMIZER).unlink(missing_ok=True)
             else:
                 _remove(folder)
     for leftover in (run.folder / "checkpoints").glob(".*"):  # of an engine that died while it saved or removed

@@ -60,6 +60,15 @@ CHANGEABLE = (
     "probes.every_epochs",
     "probes.attention_every_epochs",
     "keep.every_epochs",
+    "watch.policy",
+    # Of methods that have them. Not the warm-ups and what is frozen at first: those say how the run began.
+    "method.centering",
+    "method.center_momentum",
+    "method.student_temp",
+    "method.teacher_temp",
+    "method.momentum",
+    "method.momentum_final",
+    "method.weight_decay_final",
 )
 
 

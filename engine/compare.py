@@ -264,13 +264,13 @@ def ensembles(lineage: Lineage) -> list[Ensemble]:
     return [one for one in found if one]
 
 
-def as_json(lineage: Lineage, judged: Sequence[Verdict]) -> dict[str, Any]:
+def as_json(lineage: Lineage, judged: Sequence[Verdict], measured: str = "Accuracy") -> dict[str, Any]:
     """All of it for `filial compare --json`: plain dicts, lists, strings and numbers."""
     lead, rest = headline(lineage, judged)
     first = next(iter(lineage.predictions), None)
     return {
         "headline": lead + rest,
-        "basis": basis(lineage),
+        "basis": basis(lineage, measured),
         "test_hash": first.test_hash if first else None,
         "pictures": len(first.index) if first else 0,
         "seeds": list(lineage.seeds),
@@ -280,13 +280,14 @@ def as_json(lineage: Lineage, judged: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def basis(lineage: Lineage) -> str:
-    """The line under the boxes: what was measured, on what, and by which test."""
+def basis(lineage: Lineage, measured: str = "Accuracy") -> str:
+    """The line under the boxes: what was measured, on what, and by which test; of one generation nothing is tested."""
     if not lineage.generations:
         return ""
     pictures = words.plural(len(lineage.predictions[0].index), "test picture")
     seeds = words.plural(len(lineage.seeds), "seed")
-    return f"Accuracy, {pictures}, {seeds}; paired bootstrap over seeds and pictures, Holm"
+    test = "; paired bootstrap over seeds and pictures, Holm" if len(lineage.generations) > 1 else ""
+    return f"{measured}, {pictures}, {seeds}{test}"
 
 
 def verdict_parts(verdict: Verdict) -> tuple[str, str]:

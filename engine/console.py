@@ -126,7 +126,7 @@ def _lines(said: int) -> Any:
 
 def _note(state: RunState) -> str:
     values = state.values
-    for name in ("test/accuracy", "val/accuracy"):
+    for name in ("test/accuracy", "val/accuracy", "knn/teacher", "knn/student"):
         if name in values:
             return f"{name} {words.percent(values[name])}"
     return state.phase[1] or state.phase[0]
@@ -136,7 +136,8 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
     """CONTRACT's status: a JSON array, or a table."""
     places = _places({run.workspace for run in runs})
     observer = Observer(queued=places)
-    rows = [_row(run, observer) for run in runs]
+    folded = [run.summary() for run in runs]
+    rows = [_row(run, state, observer) for run, state in zip(runs, folded, strict=True)]
     if as_json:
         json.dump(rows, sys.stdout, indent=1)
         sys.stdout.write("\n")
@@ -147,23 +148,35 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
     table = Table(box=None, pad_edge=False)
     for name in ("run", "method", "state", "epoch", "best val", "test"):
         table.add_column(name, justify="right" if name in ("epoch", "best val", "test") else "left", no_wrap=True)
+    tested = {run.name: _tested(state) for run, state in zip(runs, folded, strict=True)}
     for row in rows:
         word = row["state"] if row["reason"] in (None, "completed", row["state"]) else f"{row['state']}, {row['reason']}"
         if row["state"] == "queued" and row["run"] in places:
             word = f"queued, place {places[row['run']]}"
         if "problem" in row:
             word += ", recipe damaged"
-        best, test = row["best"], row["values"].get("test/accuracy")
+        best, test = row["best"], tested.get(row["run"])
         table.add_row(
             row["run"],
             row["method"],
             word,
             f"{row['epoch']:.4g}",
-            words.percent(best["value"]) if best else "",
-            words.percent(test) if test is not None else "",
+            _named(best["metric"], best["value"]) if best else "",
+            _named(*test) if test else "",
         )
     OUT.print(table)
     return 0
+
+
+def _tested(state: RunState) -> tuple[str, float] | None:
+    """What a finished run reached on test: accuracy, or k-NN where nothing classifies."""
+    names = (name for name in ("test/accuracy", "knn/teacher@test") if name in state.curves)
+    return next(((name, state.curves[name].last) for name in names if state.curves[name].kept.any()), None)
+
+
+def _named(metric: str, value: float) -> str:
+    """ "95.4 %", "k-NN 64.1 %"."""
+    return ("k-NN " if metric.startswith("knn/") else "") + words.percent(value)
 
 
 def _places(workspaces: Iterable[Path]) -> dict[str, int]:
@@ -175,8 +188,7 @@ def _places(workspaces: Iterable[Path]) -> dict[str, int]:
     return places
 
 
-def _row(run: Run, observer: Observer) -> dict[str, Any]:
-    folded = run.summary()
+def _row(run: Run, folded: RunState, observer: Observer) -> dict[str, Any]:
     row: dict[str, Any] = {"run": run.name, "lineage": None, "generation": 0, "seed": 0, "method": None, "teacher": None}
     try:
         asked = run.recipe()
@@ -184,7 +196,7 @@ def _row(run: Run, observer: Observer) -> dict[str, Any]:
         row |= {"method": type(asked.method).__struct_config__.tag, "teacher": asked.teacher or None}
     except (OSError, ValueError) as error:
         row["problem"] = str(error)  # a damaged run is listed all the same
-    best = folded.best("val/accuracy")
+    best = folded.best(folded.headline)
     return row | {
         "state": observer.state_of(run, folded),
         "reason": folded.finished.reason if folded.finished else None,
@@ -193,7 +205,7 @@ def _row(run: Run, observer: Observer) -> dict[str, Any]:
         "total_steps": folded.total_steps,
         "epoch": folded.epoch,
         "values": folded.values,
-        "best": {"metric": "val/accuracy", "value": best[0], "step": best[1]} if best else None,
+        "best": {"metric": folded.headline.partition("@")[0], "value": best[0], "step": best[1]} if best else None,
         "altered": folded.altered,
     }
 

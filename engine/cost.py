@@ -19,7 +19,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from engine import decide, processes
+from engine import decide, processes, rates, scaled
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.fields import tag_of
 from engine.methods import METHODS
@@ -27,7 +27,7 @@ from engine.models import imported
 from engine.probes.accuracy import predict
 from engine.recipe import RecipeFile, RunRecipe
 from engine.run import Refused, Run
-from engine.train import built_from, device_memory_gib, is_out_of_memory, learn, optimizer_for, with_field
+from engine.train import built_from, device_memory_gib, facts_of, is_out_of_memory, learn, optimizer_for, with_field
 from engine.words import count, plural
 
 WARM_UP = 2  # steps: the first ones allocate and choose algorithms
@@ -49,13 +49,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Cost:
-    """One run: seconds of a step and of the whole, memory, and the student's own bytes and number of weights."""
+    """One run: seconds of a step and of the whole, memory, a checkpoint's bytes of weights and the student's number of them."""
 
     step_s: float
     run_s: float
     precision: str
     memory: Memory
-    student_bytes: int
+    kept_bytes: int
     weights: int
 
 
@@ -109,7 +109,7 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
         "weights": each.weights,
         "pictures": len(data.split.train),
-        "disk_bytes_per_run": disk_bytes(asked, each.student_bytes, each.memory.optimizer),
+        "disk_bytes_per_run": disk_bytes(asked, each.kept_bytes, each.memory.optimizer),
     }
 
 
@@ -143,6 +143,7 @@ class Twin:
     """What a run would train, built as it would build it: student, teacher (the network of `taught_by`), optimizer, batches."""
 
     def __init__(self, asked: RunRecipe, device: str, data: Prepared, taught_by: RunRecipe | None = None) -> None:
+        asked, _ = scaled.resolve(asked, facts_of(data))
         self.asked = asked
         self.device = torch.device(device)
         try:
@@ -154,7 +155,8 @@ class Twin:
             raise Refused(with_field(error)) from None
         self.data = data
         self.method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher).to(self.device).train()
-        self.batches = Batches(data, asked, self.device)
+        self.batches = Batches(data, asked, self.device, self.method.views)
+        self.method.plan(rates.schedules(asked, self.batches.per_epoch), self.batches.per_epoch)
         self.optimizer = optimizer_for(asked, self.method)
         self.step = 0
 
@@ -198,13 +200,13 @@ def _cost(
     precision = decide.choose_precision(asked, decided, seconds_of).precision
     step_s = seconds[precision] if precision in seconds else seconds_of(precision)
     tell(f"measuring memory and validation of F{asked.generation}")
-    student = _bytes(_tensors(twin.method.student))
+    kept = _bytes(tensor for part in twin.method.weights().values() for tensor in part.values())
     return Cost(
         step_s=step_s,
         run_s=_run_seconds(twin, step_s),
         precision=precision,
         memory=_memory(twin, precision),
-        student_bytes=student,
+        kept_bytes=kept,
         weights=sum(weight.numel() for weight in twin.method.student.parameters()),
     )
 
@@ -225,7 +227,10 @@ def _run_seconds(twin: Twin, step_s: float) -> float:
     """Steps, a validation every so many epochs, and the report's pass over test and training pictures."""
     asked, parts = twin.asked, twin.data.split
     validations = -(-asked.training.epochs // asked.probes.every_epochs)
-    looked_at = validations * len(parts.val) + len(parts.test) + len(parts.train)
+    once, at_last = len(parts.val), len(parts.test) + len(parts.train)
+    if not twin.method.classifies:  # neighbours are sought among the training pictures, for student and teacher
+        once, at_last = 2 * (once + len(parts.train)), 4 * (at_last + len(parts.val))
+    looked_at = validations * once + at_last
     return asked.training.epochs * twin.batches.per_epoch * step_s + looked_at * _look_seconds(twin)
 
 
@@ -250,7 +255,7 @@ def _memory(twin: Twin, precision: str) -> Memory:
     if twin.device.type == "cuda":
         activations = _peak_on_cuda(twin, precision)
     else:
-        gradients = _bytes(weight for weight in twin.method.student.parameters() if weight.requires_grad)
+        gradients = _bytes(weight for _, weight in twin.method.trained())
         activations = max(gradients, _saved_for_backward(twin, precision))
     return Memory(weights, optimizer, activations)
 

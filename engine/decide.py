@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import tomlkit
 import torch
 from msgspec import Struct
 
-from engine import __version__, checkpoint, processes, recipe, words
-from engine.fields import Field
+from engine import __version__, checkpoint, processes, recipe, scaled, words
 from engine.recipe import RunRecipe
 from engine.run import Refused, Run, checkpoint_step
+from engine.scaled import Why
 
+BRING_BACK = "bring the old file back, or train it anew under another name (--set lineage=NAME)"
 FASTER = 1.1  # bfloat16 costs digits; below a tenth gained it is not worth them
 
 
@@ -156,7 +157,7 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
         what = "does not exist" if state is None else "has not completed"
         raise Refused(f"teacher: {asked.teacher} {what} in {run.workspace}; train it first (`filial resume {asked.teacher}`)")
     step = state.step
-    if getattr(asked.method, "teacher_checkpoint", "last") == "best" and (best := state.best("val/accuracy")):
+    if getattr(asked.method, "teacher_checkpoint", "last") == "best" and (best := state.best(state.headline)):
         step = best[1]
     step = getattr(asked.method, "teacher_step", 0) or step
     folder = teacher.folder / "checkpoints" / f"step-{step:08d}"
@@ -200,8 +201,9 @@ def versions() -> dict[str, str]:
     return {"filial": __version__, "python": platform.python_version(), "system": platform.platform(), **found}
 
 
-def write(run: Run, effective: Effective) -> None:
-    """effective.toml, once."""
+def write(run: Run, effective: Effective, resolved: Mapping[str, Why] | None = None) -> None:
+    """effective.toml, once. `resolved`: why each "auto" of the recipe became the number that it is (scaled.py)."""
+    assert not (left := scaled.still_auto(effective.recipe)), f"{left} are still to be resolved"
     document = tomlkit.document()
     document.add(
         tomlkit.comment(f"Every value in force in {run.name}, with its source. Written once; resuming reads only this.")
@@ -213,32 +215,37 @@ def write(run: Run, effective: Effective) -> None:
     if effective.weights is not None:
         document["weights"] = msgspec.to_builtins(effective.weights)
     document["versions"] = effective.versions
-    document["why"] = dict(sorted(_why(run, effective).items()))
+    document["why"] = dict(sorted(_why(run, effective, resolved or {}).items()))
     processes.write_aside(run.folder / "effective.toml", tomlkit.dumps(document).encode(), sync=True)
 
 
 def read(run: Run) -> Effective | None:
-    """effective.toml, or None before the first attempt got that far."""
+    """effective.toml, or None before the first attempt got that far. Raises Refused for one that is not whole."""
     table = run.effective()
     if table is None:
         return None
-    asked = recipe.parse(RunRecipe, table["recipe"], str(run.folder / "effective.toml"))
-    decided = msgspec.convert(table["decided"], Decided)
-    teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
-    weights = msgspec.convert(table["weights"], Weights) if "weights" in table else None
-    return Effective(recipe=asked, decided=decided, teacher=teacher, versions=table["versions"], weights=weights)
+    path = run.folder / "effective.toml"
+    missing = [f"[{name}]" for name in ("recipe", "decided", "versions") if not isinstance(table.get(name), Mapping)]
+    if missing:
+        raise Refused(f"{path} lacks {' and '.join(missing)}; {BRING_BACK}")
+    asked = recipe.parse(RunRecipe, table["recipe"], str(path))
+    try:
+        decided = msgspec.convert(table["decided"], Decided)
+        teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
+        weights = msgspec.convert(table["weights"], Weights) if "weights" in table else None
+        noted = msgspec.convert(table["versions"], dict[str, str])
+        return Effective(recipe=asked, decided=decided, teacher=teacher, versions=noted, weights=weights)
+    except msgspec.ValidationError as error:
+        raise Refused(f"{path} is damaged ({error}); {BRING_BACK}") from None
 
 
-def _why(run: Run, effective: Effective) -> dict[str, dict[str, str]]:
-    """Source and reason of each value: what the recipe says is the user's, the rest has the schema's source."""
-    asked = recipe.flat(tomlkit.parse((run.folder / "recipe.toml").read_text(encoding="utf-8")).unwrap())
-    known: dict[str, Field] = {field.path: field for field in recipe.all_fields(RunRecipe)}
-    why = {}
-    for path in recipe.flat(recipe.to_table(effective.recipe)):
-        if path in asked:
-            why[path] = {"source": "user", "reason": "stands in the recipe"}
-        elif path in known:
-            why[path] = {"source": known[path].source, "reason": known[path].why or known[path].help}
+def _why(run: Run, effective: Effective, resolved: Mapping[str, Why]) -> dict[str, dict[str, str]]:
+    """Source and reason of each value: resolved from the data, written by the user, or with the schema's source."""
+    written = recipe.flat(recipe.plain_table((run.folder / "recipe.toml").read_text(encoding="utf-8")))
+    why = {
+        path: {"source": one.source, "reason": one.reason}
+        for path, one in scaled.reasons(effective.recipe, written, resolved).items()
+    }
     decided = effective.decided
     why["decided.device"] = {"source": "measured", "reason": decided.device_reason}
     why["decided.threads"] = {"source": "measured", "reason": decided.threads_reason}

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from engine import commands, recipe
 from engine.commands import AnyCommand
+from engine.fields import AUTO
 from engine.run import Attempt
 
 
@@ -74,10 +75,12 @@ class Desk:
             return ""
         if command.field not in commands.CHANGEABLE:
             return f"{command.field} cannot change while a run is at work; these can: {', '.join(commands.CHANGEABLE)}"
+        if command.value == AUTO:
+            return f"{command.field}: auto is worked out before the first step; write a number"
         try:
             recipe.changed(self._attempt.run.recipe(), command.field, command.value)
         except (OSError, ValueError) as error:
-            return str(error)
+            return str(error).removesuffix(f' or "{AUTO}"')
         return ""
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

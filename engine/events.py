@@ -132,6 +132,44 @@ class LossNotFinite(Event, frozen=True, kw_only=True):
     path: str = ""  # the batch, as an artifact
 
 
+class Remedy(Struct, frozen=True):
+    """What may help: a sentence, and the fields to change where changing them while the run is at work is enough."""
+
+    text: str
+    changes: dict[str, float | int | bool | str] = {}
+
+
+class Diagnosed(Event, frozen=True, kw_only=True):
+    """The watchdog has seen enough: something is wrong from here on, until it has recovered."""
+
+    step: int
+    verdict: str  # a name of watchdog.RULES
+    since: int = 0  # the last step before the first sign of it
+    evidence: str  # what was seen, with its numbers
+    cause: str
+    remedies: list[Remedy] = []  # the likeliest first
+
+
+class Recovered(Event, frozen=True, kw_only=True):
+    """What was diagnosed is over."""
+
+    step: int
+    verdict: str
+
+
+class RolledBack(Event, frozen=True, kw_only=True):
+    """The run went back to an earlier step and goes on from there otherwise: what it did after `to_step` is abandoned.
+
+    Each of `changes` follows as Changed; the steps of `skip` pass without learning, also when the run is resumed.
+    """
+
+    step: int
+    to_step: int
+    verdict: str
+    skip: list[int] = []
+    changes: dict[str, float | int | bool | str] = {}
+
+
 class Finished(Event, frozen=True, kw_only=True):
     """The last event of an attempt. A dead engine writes none: *lost* is derived."""
 
@@ -152,6 +190,9 @@ AnyEvent = (
     | Changed
     | Warned
     | LossNotFinite
+    | Diagnosed
+    | Recovered
+    | RolledBack
     | Finished
 )
 

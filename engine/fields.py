@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 Source = Literal["paper", "preset", "data", "measured", "user"]
+AUTO = "auto"  # in place of a number: it is worked out from the pictures (scaled.py)
 TAG = "name"  # the key that chooses among several structs: method.name, model.name
 LARGEST = 2**63 - 1  # whole numbers of TOML and of the arrays they end in
 
@@ -55,6 +56,7 @@ class Field(Struct, frozen=True):
     why: str = ""  # a sentence: the reason of the default
     basic: bool = False
     missing: str = ""  # what to do where a value that has no default is not there
+    auto: bool = False  # "auto" may stand in place of the number
 
     @property
     def range(self) -> str:
@@ -101,6 +103,19 @@ def fields_of(struct: type[Struct], path: str = "") -> Iterator[Field]:
             yield _tag_field(here, kinds, spec.default)
         for kind in kinds:
             yield from fields_of(kind, here)
+
+
+def fields_in(chosen: Struct, path: str = "") -> Iterator[tuple[Field, Any]]:
+    """The fields of the kinds that a recipe has chosen, each with its value."""
+    for key, (spec, kinds, field) in _described(type(chosen), path).items():
+        here, value = _join(path, key), getattr(chosen, spec.name)
+        if field is not None:
+            yield field, value
+            continue
+        if kinds[0].__struct_config__.tag is not None:
+            of_chosen = (type(value).__doc__ or "").strip().splitlines()[0]
+            yield msgspec.structs.replace(_tag_field(here, kinds, spec.default), help=of_chosen), tag_of(type(value))
+        yield from fields_in(value, here)
 
 
 def build(struct: type[Struct], table: Any, path: str, errors: list[RecipeError], kinds: Sequence[type[Struct]] = ()) -> Any:
@@ -198,7 +213,7 @@ def _choose(kinds: Any, given: Any, default: Any, path: str, errors: list[Recipe
 def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
     meta = next((m for m in getattr(spec.type, "__metadata__", ()) if isinstance(m, Meta)), None)
     assert meta is not None, f"{path} has no knob: every field of a recipe explains itself"
-    kind, choices = _kind(spec.type)
+    kind, choices, auto = _kind(spec.type)
     default = None if spec.required else spec.default
     if default is msgspec.NODEFAULT and spec.default_factory is not msgspec.NODEFAULT:
         default = spec.default_factory()
@@ -220,16 +235,18 @@ def _field(path: str, spec: msgspec.structs.FieldInfo) -> Field:
         why=extra["why"],
         basic=extra["basic"],
         missing=extra["missing"],
+        auto=auto,
     )
 
 
-def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
-    """What a value is, and what there is to choose from, in the order in which it is written."""
+def _kind(annotation: Any) -> tuple[Any, tuple[str, ...], bool]:
+    """What a value is, what there is to choose from, in the order in which it is written, and whether it may be "auto"."""
     plain = get_args(annotation)[0]  # an Annotated with its knob: _field has seen to it
     if get_origin(plain) is Literal:
-        return "choice", tuple(str(value) for value in get_args(plain))
+        return "choice", tuple(str(value) for value in get_args(plain)), False
+    auto = plain in (float | Literal["auto"], int | Literal["auto"])
     kinds = {int: "integer", float: "number", bool: "switch", str: "text", tuple[int, ...]: "integers"}
-    return kinds[plain], ()
+    return kinds[get_args(plain)[0] if auto else plain], (), auto
 
 
 def _value(field: Field, kind: Any, given: Any, errors: list[RecipeError]) -> Any:
@@ -263,7 +280,7 @@ def _plainly(number: float | None) -> str:
 
 def _say(field: Field) -> str:
     """What may be written, to follow "write"."""
-    unit = f" {field.unit}" if field.unit else ""
+    unit = (f" {field.unit}" if field.unit else "") + (f' or "{AUTO}"' if field.auto else "")
     bounded = field.low is not None and field.high is not None
     if field.kind == "integers":
         unbounded = field.low is None and field.high is None

@@ -180,8 +180,9 @@ def dino_loss(
 ) -> Tensor:
     """Cross-entropy from each global teacher view to every *other* student view, mean over pairs and batch (DINO, eq. 3).
 
-    The first two student crops are the teacher's own views, so the pairs v == t are skipped: 2 V - 2 are left. About
-    ln K at the start. Update the centre after this, never before.
+    The first two student crops are the teacher's own views, so the pairs v == t are skipped: 2 V - 2 are left (with
+    another number T of teacher views, the first T crops are theirs and T V - T are left). About ln K at the start.
+    Update the centre after this, never before.
     """
     return dino_loss_from_targets(student_VBK, centered_target(teacher_2BK, center_K, teacher_temp), student_temp)
 
@@ -190,7 +191,8 @@ def dino_loss_from_targets(student_VBK: Tensor, target_2BK: Tensor, student_temp
     """`dino_loss` with the teacher's probabilities given: for Sinkhorn-Knopp."""
     _positive(student_temp=student_temp)
     assert student_VBK.ndim == 3 and len(student_VBK) >= 2, student_VBK.shape
-    assert target_2BK.shape == (2, *student_VBK.shape[1:]), (target_2BK.shape, student_VBK.shape)
+    assert target_2BK.shape[1:] == student_VBK.shape[1:], (target_2BK.shape, student_VBK.shape)
+    assert 1 <= len(target_2BK) <= len(student_VBK), (target_2BK.shape, student_VBK.shape)
     log_s_VBK = (_wide(student_VBK) / student_temp).log_softmax(dim=-1)
     pairs = [
         -(target_BK * log_s_BK).sum(dim=-1).mean()

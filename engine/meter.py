@@ -36,6 +36,11 @@ class Meter:
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._steps += 1
 
+    @property
+    def steps(self) -> int:
+        """Since the last tick."""
+        return self._steps
+
     def tick(self, about: Any) -> None:
         """End the tick: its means come out of `ready` or `flush` together with `about`."""
         names = list(self._sums)

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import tomlkit
@@ -19,9 +19,14 @@ from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 
 from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest, tag_of
-from engine.recipes import Method, Supervised
+from engine.recipes import Dino, Dinov2, Method, Supervised
 
 VERSION = 1
+Auto = Literal["auto"]  # engine/scaled.py makes a number of it, with the reason
+ANY_FOLDER = "write a folder with pictures"
+LABELLED_FOLDER = "write the folder with one sub-folder a class"
+UNTAUGHT = (Dino,)  # methods that need no labels; they take pictures with labels too
+ALONE = (Supervised, Dino)  # methods whose F0 is the whole lineage: nobody of another generation teaches
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -66,6 +71,7 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     width: Annotated[int, knob("Width", "Length of a token; must be a multiple of the heads.", unit="features", ge=8, le=4096)] = 96  # fmt: skip
     depth: Annotated[int, knob("Depth", "Transformer blocks.", unit="blocks", ge=1, le=64)] = 4
     heads: Annotated[int, knob("Heads", "Attention heads in each block.", unit="heads", ge=1, le=64)] = 3
+    stem: Annotated[Literal["patch", "conv"], knob("Stem", "How pixels become tokens: one large convolution, or a few small ones with BatchNorm, which learn sooner from few pictures.", source="paper", why="arXiv:2010.11929: patch; the convolutional stem is Xiao et al. 2021, arXiv:2106.14881")] = "patch"  # fmt: skip
     registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64)] = 0  # fmt: skip
     drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
@@ -90,6 +96,12 @@ _LABEL_NOISE_SEED = knob("Seed of the wrong labels", "Which labels are made wron
 _SPLIT_SEED = knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)  # fmt: skip
 _PROBE = knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)  # fmt: skip
 
+# Of a person's own pictures.
+_SIDE = knob("Size", "Side of the square that pictures become: the shorter side is scaled to it, then the middle is cut out.", unit="px", ge=8, le=1024, basic=True)  # fmt: skip
+_COLOUR = knob("Colour", "rgb keeps the colours, grey makes one channel of them.", basic=True)  # fmt: skip
+_TEST_SHARE = knob("Test share", "Share of the pictures kept for the final report; a test sub-folder is taken instead where there is one.", gt=0, lt=1)  # fmt: skip
+_VAL_SHARE = knob("Validation share", "Share of the pictures used to watch training and to choose checkpoints, never from a test sub-folder; a val sub-folder is taken instead where there is one.", gt=0, lt=1)  # fmt: skip
+
 
 class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
     """scikit-learn's 1,797 real handwritten digits, 8 x 8 px"""
@@ -111,20 +123,61 @@ class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
     """your own pictures: a folder with one sub-folder a class"""
 
     path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
-    size: Annotated[int, knob("Size", "Side of the square that pictures become: the shorter side is scaled to it, then the middle is cut out.", unit="px", ge=8, le=1024, basic=True)] = 32  # fmt: skip
-    colour: Annotated[Literal["rgb", "grey"], knob("Colour", "rgb keeps the colours, grey makes one channel of them.", basic=True)] = "rgb"  # fmt: skip
+    size: Annotated[int, _SIDE] = 32
+    colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
     split_seed: Annotated[int, _SPLIT_SEED] = 0
-    test_share: Annotated[float, knob("Test share", "Share of the pictures kept for the final report; a test sub-folder is taken instead where there is one.", gt=0, lt=1)] = 0.2  # fmt: skip
-    val_share: Annotated[float, knob("Validation share", "Share of the pictures used to watch training and to choose checkpoints, never from a test sub-folder; a val sub-folder is taken instead where there is one.", gt=0, lt=1)] = 0.1  # fmt: skip
+    test_share: Annotated[float, _TEST_SHARE] = 0.2
+    val_share: Annotated[float, _VAL_SHARE] = 0.1
     probe: Annotated[tuple[int, ...], _PROBE] = ()
 
     @property
     def title(self) -> str:
         """What a person calls it: the folder's name."""
         return Path(self.path).name or self.path
+
+
+class Unlabelled(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="pictures"):
+    """your own pictures without classes: a folder of them, however deep, for methods that need no labels"""
+
+    label_noise: ClassVar[float] = 0.0  # what has no labels has none that could be wrong
+    label_noise_seed: ClassVar[int] = 0
+
+    path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts.", basic=True, missing="write a folder with pictures")]  # fmt: skip
+    size: Annotated[int, _SIDE] = 32
+    colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
+    eval_path: Annotated[str, knob("Judged by", "A folder with one sub-folder a class, by which features are judged: nearest neighbours and linear probes. Never trained on. Empty judges without labels alone.", basic=True)] = ""  # fmt: skip
+    train_size: Annotated[int, _TRAIN_SIZE] = 0
+    split_seed: Annotated[int, _SPLIT_SEED] = 0
+    test_share: Annotated[float, _TEST_SHARE] = 0.2
+    val_share: Annotated[float, _VAL_SHARE] = 0.1
+    probe: Annotated[tuple[int, ...], _PROBE] = ()
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: the folder's name."""
+        return Path(self.path).name or self.path
+
+
+class Creatures(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="creatures"):
+    """drawn animals of ten species, each with the mask of where it is; made here, nothing to download"""
+
+    pictures: Annotated[int, knob("Pictures", "How many are drawn.", unit="pictures", ge=40, le=1_000_000, basic=True)] = 4000
+    size: Annotated[int, knob("Size", "Side of a picture.", unit="px", ge=32, le=224, basic=True)] = 48
+    seed: Annotated[int, knob("Seed of the drawing", "Which individuals are drawn.", ge=0)] = 0
+    train_size: Annotated[int, _TRAIN_SIZE] = 0
+    label_noise: Annotated[float, _LABEL_NOISE] = 0.0
+    label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    split_seed: Annotated[int, _SPLIT_SEED] = 0
+    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.2
+    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.1  # fmt: skip
+    probe: Annotated[tuple[int, ...], _PROBE] = ()
+
+    @property
+    def title(self) -> str:
+        return "creatures"
 
 
 class Augment(Struct, frozen=True, kw_only=True):
@@ -137,7 +190,7 @@ class Augment(Struct, frozen=True, kw_only=True):
 class Adamw(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="adamw"):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)"""
 
-    lr: Annotated[float, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=10, basic=True)] = 1e-3  # fmt: skip
+    lr: Annotated[float | Auto, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=10, basic=True)] = 1e-3  # fmt: skip
     weight_decay: Annotated[float, knob("Weight decay", "Decoupled decay of the weights; biases and norms are left out.", ge=0, le=10)] = 0.05  # fmt: skip
     clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
 
@@ -145,7 +198,7 @@ class Adamw(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="adamw"):
 class Sgd(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="sgd"):
     """stochastic gradient descent with Nesterov momentum"""
 
-    lr: Annotated[float, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=100, basic=True, source="paper", why="Wide-ResNets and after them Born-Again Networks: 0.1")] = 0.1  # fmt: skip
+    lr: Annotated[float | Auto, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=100, basic=True, source="paper", why="Wide-ResNets and after them Born-Again Networks: 0.1")] = 0.1  # fmt: skip
     momentum: Annotated[float, knob("Momentum", "Nesterov momentum.", ge=0, lt=1, source="paper", why="Wide-ResNets: 0.9")] = 0.9  # fmt: skip
     weight_decay: Annotated[float, knob("Weight decay", "L2 decay of the weights; biases and norms are left out.", ge=0, le=10, source="paper", why="Wide-ResNets: 5e-4")] = 5e-4  # fmt: skip
     clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
@@ -157,14 +210,14 @@ _WARMUP = knob("Warm-up", "Epochs in which the learning rate rises from 0.", uni
 class Cosine(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="cosine"):
     """falls along half a cosine"""
 
-    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+    warmup_epochs: Annotated[float | Auto, _WARMUP] = 0.0
     final: Annotated[float, knob("Final share", "What is left of the learning rate at the end.", ge=0, le=1)] = 0.0
 
 
 class Step(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="step"):
     """falls by a factor at chosen epochs"""
 
-    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+    warmup_epochs: Annotated[float | Auto, _WARMUP] = 0.0
     milestones: Annotated[tuple[int, ...], knob("Milestones", "Epochs at which the learning rate falls.", unit="epochs", ge=1, source="paper", why="Wide-ResNets: 60, 120, 160 of 200")] = (60, 120, 160)  # fmt: skip
     factor: Annotated[float, knob("Factor", "What the learning rate is multiplied by at each milestone.", gt=0, lt=1, source="paper", why="Wide-ResNets: 0.2")] = 0.2  # fmt: skip
 
@@ -172,7 +225,7 @@ class Step(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="step"):
 class Constant(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="constant"):
     """stays as it is after the warm-up"""
 
-    warmup_epochs: Annotated[float, _WARMUP] = 0.0
+    warmup_epochs: Annotated[float | Auto, _WARMUP] = 0.0
 
 
 class Training(Struct, frozen=True, kw_only=True):
@@ -205,9 +258,16 @@ class Keep(Struct, frozen=True, kw_only=True):
     snapshots: Annotated[int, knob("Snapshots", "How many weights-only snapshots, thinned evenly, stay besides; 0 keeps none.", unit="snapshots", ge=0)] = 0  # fmt: skip
 
 
+class Watch(Struct, frozen=True, kw_only=True):
+    """What is done when a run falls ill: it collapses, explodes, or its loss is not finite any more."""
+
+    policy: Annotated[Literal["tell", "pause", "roll_back"], knob("If a run falls ill", "tell says so and goes on; pause saves and leaves; roll_back returns to the last healthy checkpoint and goes on with the first remedy, three times at most.")] = "tell"  # fmt: skip
+
+
 Model = SmallCnn | Resnet | Densenet | Vit | Timm
 TeacherModel = SameModel | SmallCnn | Resnet | Densenet | Vit | Timm
-Data = Digits | Folder
+Data = Digits | Creatures | Folder | Unlabelled
+Own = Folder | Unlabelled  # a person's own pictures, in a folder that may not be there
 Optimizer = Adamw | Sgd
 LearningRate = Cosine | Step | Constant
 
@@ -227,6 +287,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     probes: Probes = Probes()
     compute: Compute = Compute()
     keep: Keep = Keep()
+    watch: Watch = Watch()
 
 
 class Recipe(Experiment, frozen=True, kw_only=True):
@@ -257,9 +318,9 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
 class RecipeFile:
     """A recipe together with the text a person wrote: comments and order survive a change and a save.
 
-    A relative data.path, model.weights or teacher_model.weights starts from the folder of the file `source`, or from the
-    working directory where there is none. The text keeps it as it was written; `recipe` and the recipes of the runs hold it
-    whole, for engines start elsewhere.
+    A relative data.path, data.eval_path, model.weights or teacher_model.weights starts from the folder of the file `source`,
+    or from the working directory where there is none. The text keeps it as it was written; `recipe` and the recipes of the
+    runs hold it whole, for engines start elsewhere.
     """
 
     def __init__(self, document: tomlkit.TOMLDocument, source: str = "") -> None:
@@ -276,9 +337,9 @@ class RecipeFile:
 
         Raises RecipeErrors if the pictures or weights are not there, so that no run is made that cannot begin.
         """
-        data = self.recipe.data
-        if isinstance(data, Folder) and not Path(data.path).is_dir():
-            raise RecipeErrors([RecipeError("data.path", no_folder(data.path))])
+        missing = list(folders_missing(self.recipe.data))
+        if missing:
+            raise RecipeErrors(missing)
         for table in ("model", "teacher_model"):
             if (weights := weights_of(getattr(self.recipe, table))) and not Path(weights).is_file():
                 problem = f"{weights} is no file; write the file of weights, or leave it empty to start at random"
@@ -306,8 +367,8 @@ class RecipeFile:
         own: dict[str, Any] = {"seed": seed, "generation": generation}
         if teacher := run_name(lineage, seed, generation - 1) if generation else outside:
             own["teacher"] = teacher
-        if isinstance(self.recipe.data, Folder):
-            document["data"]["path"] = self.recipe.data.path
+        if folders := folders_of(self.recipe.data):
+            document["data"].update(folders)
         document.update(own)  # tomlkit puts plain values before the first table
         return tomlkit.dumps(document)
 
@@ -352,7 +413,7 @@ def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFi
     for change in sets:
         apply_set(document, change)
         key = change.partition("=")[0].strip()
-        if key in ("data", "model", "teacher_model") or key.endswith((".path", ".weights")):
+        if key in ("data", "model", "teacher_model") or key.endswith((".path", ".eval_path", ".weights")):
             _make_whole(document, Path())  # typed here and now, not where the file lies
     return RecipeFile(document, source)
 
@@ -392,12 +453,12 @@ def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
 
 
 def _make_whole(table: Any, start: Path) -> None:
-    """Write data.path and the files of weights from the root on, in place; whatever else stands there is for `parse` to
-    refuse."""
-    for name, key in (("data", "path"), ("model", "weights"), ("teacher_model", "weights")):
+    """Write the folders of pictures and the files of weights from the root on, in place; whatever else stands there is for
+    `parse` to refuse."""
+    for name, key in (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights")):
         part = table.get(name)
         path = part.get(key) if isinstance(part, Mapping) else None
-        if isinstance(path, str) and path and (name != "data" or part.get(TAG) == tag_of(Folder)):
+        if isinstance(path, str) and path and (name != "data" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled))):
             part[key] = whole_path(path, start)
 
 
@@ -407,7 +468,21 @@ def whole_path(path: str, start: Path) -> str:
     return os.path.abspath(start / (os.path.expanduser(path) if at_home else path))  # noqa: PTH100, PTH111 - pathlib keeps ..
 
 
-def no_folder(path: str, remedy: str = "write the folder with one sub-folder a class") -> str:
+def folders_of(data: Data) -> dict[str, str]:
+    """The folders that a person's own pictures lie in, by the name of the field."""
+    found = {"path": data.path} if isinstance(data, Own) else {}
+    return found | ({"eval_path": data.eval_path} if isinstance(data, Unlabelled) and data.eval_path else {})
+
+
+def folders_missing(data: Data, remedy: str = "") -> Iterator[RecipeError]:
+    """A refusal for each folder of pictures that is not there."""
+    for key, path in folders_of(data).items():
+        usual = ANY_FOLDER if isinstance(data, Unlabelled) and key == "path" else LABELLED_FOLDER
+        if not Path(path).is_dir():
+            yield RecipeError(f"data.{key}", no_folder(path, remedy or usual))
+
+
+def no_folder(path: str, remedy: str = LABELLED_FOLDER) -> str:
     """What is wrong with a path that leads to no folder, to follow "data.path: "."""
     there = Path(path)
     nearest_there = next((parent for parent in there.parents if parent.is_dir()), None)
@@ -428,6 +503,11 @@ def parse(struct: type, table: Mapping[str, Any], source: str = "") -> Any:
     if errors:
         raise RecipeErrors(errors, source)
     return recipe
+
+
+def parse_data(table: Mapping[str, Any]) -> Data:
+    """A data table alone, whichever method may learn from it. Raises RecipeErrors."""
+    return parse(Recipe, {"lineage": "alone", "method": {TAG: tag_of(UNTAUGHT[0])}, "data": table}).data  # type: ignore[no-any-return]
 
 
 def changed(recipe: Experiment, field: str, value: Any) -> Any:
@@ -480,20 +560,28 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
     elif isinstance(recipe, RunRecipe):
         yield from _run_contradictions(recipe)
     epochs = recipe.training.epochs
-    if recipe.schedule.warmup_epochs > epochs:
+    if not isinstance(recipe.schedule.warmup_epochs, str) and recipe.schedule.warmup_epochs > epochs:
         problem = f"{recipe.schedule.warmup_epochs:g} is longer than the {epochs} epochs of training.epochs"
         yield RecipeError("schedule.warmup_epochs", problem + "; shorten the warm-up or train longer")
     if isinstance(recipe.schedule, Step) and list(recipe.schedule.milestones) != sorted(set(recipe.schedule.milestones)):
         problem = f"{list(recipe.schedule.milestones)} do not rise; write each epoch once, the earliest first"
         yield RecipeError("schedule.milestones", problem)
     elif (
-        isinstance(recipe.schedule, Step) and (marks := recipe.schedule.milestones) and marks[0] < recipe.schedule.warmup_epochs
+        isinstance(recipe.schedule, Step)
+        and not isinstance(recipe.schedule.warmup_epochs, str)
+        and (marks := recipe.schedule.milestones)
+        and marks[0] < recipe.schedule.warmup_epochs
     ):
         problem = f"{marks[0]} lies within the warm-up of schedule.warmup_epochs = {recipe.schedule.warmup_epochs:g}"
         yield RecipeError("schedule.milestones", problem + "; shorten the warm-up, or begin to fall later")
     yield from _model_contradictions("model", recipe.model)
-    if isinstance(recipe.data, Folder) and not recipe.data.path.strip():
-        yield RecipeError("data.path", "is empty; write the folder with one sub-folder a class")
+    if isinstance(recipe.method, Dino):
+        yield from _crop_contradictions(recipe.method, recipe.model)
+    if isinstance(recipe.data, Own) and not recipe.data.path.strip():
+        yield RecipeError("data.path", f"is empty; {LABELLED_FOLDER if isinstance(recipe.data, Folder) else ANY_FOLDER}")
+    if isinstance(recipe.data, Unlabelled) and not isinstance(recipe.method, UNTAUGHT):
+        problem = f'"pictures" have no classes, and {tag_of(type(recipe.method))} learns classes'
+        yield RecipeError("data.name", f'{problem}; write "folder" for one with a sub-folder a class, or method.name = "dino"')
     if recipe.data.test_share + recipe.data.val_share >= 1:
         problem = f"{recipe.data.val_share:g} and data.test_share = {recipe.data.test_share:g} leave nothing to train on"
         yield RecipeError("data.val_share", problem + "; their sum must be below 1")
@@ -510,10 +598,39 @@ def _model_contradictions(path: str, model: Model | SameModel) -> Iterator[Recip
         lower = max(4 + layers, 4 + layers * ((model.depth - 4) // layers))
         problem = f"{model.depth} is not {layers}n+4, as {path}.bottleneck = {str(model.bottleneck).lower()} needs"
         yield RecipeError(f"{path}.depth", f"{problem}; write {lower} or {lower + layers}")
+    if isinstance(model, Vit) and model.stem == "conv" and (model.patch < 2 or model.patch & (model.patch - 1)):
+        lower = 1 << (model.patch.bit_length() - 1)
+        remedy = f"{lower} or {2 * lower}" if lower > 1 else "2"
+        problem = f'{model.patch} is not a power of two from 2 on, as {path}.stem = "conv" needs; write {remedy}'
+        yield RecipeError(f"{path}.patch", problem)
     if isinstance(model, Vit) and model.width % model.heads:
         nearest_width = model.heads * max(1, round(model.width / model.heads))
         problem = f"{model.width} is not a multiple of {path}.heads = {model.heads}"
         yield RecipeError(f"{path}.width", f"{problem}; write {nearest_width}")
+
+
+def _crop_contradictions(method: Dino, model: Model) -> Iterator[RecipeError]:
+    for kind in ("global", "local"):
+        low, high = getattr(method, f"{kind}_scale_low"), getattr(method, f"{kind}_scale_high")
+        if low > high:
+            problem = f"{low:g} is above method.{kind}_scale_high = {high:g}; write {high:g} or less"
+            yield RecipeError(f"method.{kind}_scale_low", problem)
+        size = getattr(method, f"{kind}_size")
+        if isinstance(model, Vit) and isinstance(size, int) and size % model.patch:
+            lower = max(model.patch, size // model.patch * model.patch)
+            problem = f"{size} px are not whole patches of model.patch = {model.patch}; write {lower} or {lower + model.patch}"
+            yield RecipeError(f"method.{kind}_size", problem)
+    if isinstance(method, Dinov2) and not isinstance(model, Vit | Timm):
+        problem = f'{tag_of(type(model))} has no patches that dinov2 could hide; write vit, or method.name = "dino"'
+        yield RecipeError("model.name", problem)
+    if isinstance(method, Dinov2) and method.mask_ratio_low > method.mask_ratio_high:
+        problem = f"{method.mask_ratio_low:g} is above method.mask_ratio_high = {method.mask_ratio_high:g}"
+        yield RecipeError("method.mask_ratio_low", f"{problem}; write {method.mask_ratio_high:g} or less")
+    if method.global_crops + method.local_crops < 2:
+        problem = (
+            "is 0, and with one global crop there is no other view to compare; write 1 or more, or method.global_crops = 2"
+        )
+        yield RecipeError("method.local_crops", problem)
 
 
 def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
@@ -524,10 +641,15 @@ def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
         yield RecipeError("seeds", "is empty; write at least one seed, such as seeds = [0]")
     if len(set(recipe.seeds)) < len(recipe.seeds):
         yield RecipeError("seeds", f"{list(recipe.seeds)} names a seed twice; each seed is one chain")
-    supervised = isinstance(recipe.method, Supervised)
-    if recipe.generations and supervised:
-        yield RecipeError("method.name", f"supervised has no teacher, but generations = {recipe.generations}; write ban, or generations = 0")  # fmt: skip
-    if not recipe.generations and not supervised and not teacher_run(recipe.method, 0):
+    alone = isinstance(recipe.method, ALONE)
+    if recipe.generations and alone:
+        why = (
+            "supervised has no teacher"
+            if isinstance(recipe.method, Supervised)
+            else "dino's teacher is an average of its own student"
+        )
+        yield RecipeError("method.name", f"{why}, but generations = {recipe.generations}; write ban, or generations = 0")
+    if not recipe.generations and not alone and not teacher_run(recipe.method, 0):
         yield RecipeError("generations", "is 0, so nobody would be taught; write 1 or more, or method.name = \"supervised\"")  # fmt: skip
     yield from _teacher_contradictions(recipe)
 
@@ -551,5 +673,5 @@ def _run_contradictions(recipe: RunRecipe) -> Iterator[RecipeError]:
         yield RecipeError("teacher", f"is empty, but generation {recipe.generation} learns from the one before; write its run")
     if getattr(recipe.method, "teacher_run", ""):
         yield RecipeError("method.teacher_run", "is for a lineage's recipe; in a run's write teacher")
-    if bool(recipe.teacher) == isinstance(recipe.method, Supervised):
-        yield RecipeError("method.name", "a run with a teacher needs a method that listens to it; a run without one is supervised")  # fmt: skip
+    if bool(recipe.teacher) == isinstance(recipe.method, ALONE):
+        yield RecipeError("method.name", "a run with a teacher needs a method that listens to it; a run without one is supervised or dino")  # fmt: skip

@@ -23,6 +23,7 @@ from engine.events import AnyEvent, Finished
 State = Literal[
     "queued", "blocked", "starting", "running", "unresponsive", "paused", "stopping", "finished", "lost"
 ]  # fmt: skip
+HEADLINES = ("val/accuracy", "knn/teacher@val", "knn/student@val")  # what the best checkpoint is chosen by, the first there is
 SILENT_S = 30.0  # a held lock whose counter has not moved this long is unresponsive
 _SPLIT_IN_NAME = re.compile(r"(train|val|test)/")
 
@@ -151,7 +152,11 @@ class RunState:
     changes: list[events.Changed] = field(default_factory=list)
     teacher: events.TeacherPinned | None = None
     not_finite: events.LossNotFinite | None = None
+    diagnoses: dict[str, events.Diagnosed] = field(default_factory=dict)  # by verdict: what is wrong now, the oldest first
+    rollbacks: list[events.RolledBack] = field(default_factory=list)
+    skips: set[int] = field(default_factory=set)  # steps that pass without learning
     leaving: Literal["", "stop", "pause"] = ""  # acknowledged in this attempt and not yet done
+    measured_at: int = -1  # the step of the newest probe
     unreadable: int = 0
     count: int = 0  # events folded: tells a reader whether anything is new
 
@@ -180,6 +185,11 @@ class RunState:
             if self.curves[key].kept.any():
                 newest[key.partition("@")[0]] = self.curves[key].last
         return newest
+
+    @property
+    def headline(self) -> str:
+        """The metric by which this run's checkpoints are told apart."""
+        return next((name for name in HEADLINES if name in self.curves), HEADLINES[0])
 
     def best(self, name: str, highest: bool = True) -> tuple[float, int] | None:
         """(value, step) of the best kept point of a metric, the earliest of equals; None without one."""
@@ -215,17 +225,24 @@ class RunState:
 
 def _started(state: RunState, event: events.Started) -> None:
     resumed = event.resumed_from_step
-    for curve in state.curves.values():
-        curve.abandon_after(resumed)
+    _go_back(state, resumed)
     state.attempts.append(AttemptInfo(event.attempt, resumed, event.time, _trained_s(state, resumed)))
-    state.checkpoints = [point for point in state.checkpoints if point.step <= resumed]
-    state.step = resumed
-    state.epoch = resumed / state.steps_per_epoch if state.steps_per_epoch else 0.0
     state.phase = ("", "")
     state.leaving = ""
-    state.not_finite = None
     origin = f"resumed at step {words.count(resumed)}" if resumed else "started"
     state.say(event, f"attempt {event.attempt} {origin}, process {event.pid} on {event.host}", step=resumed)
+
+
+def _go_back(state: RunState, step: int) -> None:
+    """Whatever came after a step is abandoned."""
+    for curve in state.curves.values():
+        curve.abandon_after(step)
+    state.measured_at = min(state.measured_at, step)
+    state.checkpoints = [point for point in state.checkpoints if point.step <= step]
+    state.step = step
+    state.epoch = step / state.steps_per_epoch if state.steps_per_epoch else 0.0
+    state.not_finite = None
+    state.diagnoses = {name: told for name, told in state.diagnoses.items() if told.step <= step}
 
 
 def _trained_s(state: RunState, step: int) -> float:
@@ -271,12 +288,14 @@ def _step_taken(state: RunState, event: events.StepTaken) -> None:
 
 
 def _measured(state: RunState, event: events.Measured) -> None:
+    state.measured_at = event.step
     for name, value in event.values.items():
         plain = not event.split or _SPLIT_IN_NAME.match(name)
         state.point(name if plain else f"{name}@{event.split}", event.step, event.epoch, value)
-    accuracy = event.values.get(f"{event.split}/accuracy")
-    if accuracy is not None:
-        state.say(event, f"{event.split}/accuracy {words.percent(accuracy)}", step=event.step)
+    told = next((name for name in (f"{event.split}/accuracy", "knn/teacher", "knn/student") if name in event.values), None)
+    if told is not None:
+        where = "" if told.startswith(event.split) else f" on {event.split}"
+        state.say(event, f"{told}{where} {words.percent(event.values[told])}", step=event.step)
 
 
 def _checkpoint_saved(state: RunState, event: events.CheckpointSaved) -> None:
@@ -313,6 +332,31 @@ def _loss_not_finite(state: RunState, event: events.LossNotFinite) -> None:
     state.say(event, f"the loss became not finite in {span}", "error", event.last_step)
 
 
+def plain(verdict: str) -> str:
+    """one_dimension -> "one dimension"."""
+    return verdict.replace("_", " ")
+
+
+def _diagnosed(state: RunState, event: events.Diagnosed) -> None:
+    state.diagnoses[event.verdict] = event
+    state.say(event, f"{plain(event.verdict)}: {event.evidence}", "warn", event.step)
+
+
+def _recovered(state: RunState, event: events.Recovered) -> None:
+    state.diagnoses.pop(event.verdict, None)
+    state.say(event, f"{plain(event.verdict)} is over", step=event.step)
+
+
+def _rolled_back(state: RunState, event: events.RolledBack) -> None:
+    _go_back(state, event.to_step)
+    state.rollbacks.append(event)
+    state.skips |= set(event.skip)
+    state.changes = [one for one in state.changes if one.step <= event.to_step or one.field not in event.changes]
+    skipped = f", past {words.plural(len(event.skip), 'skipped step')}" if event.skip else ""
+    text = f"rolled back from step {words.count(event.step)} to {words.count(event.to_step)}{skipped}: {plain(event.verdict)}"
+    state.say(event, text, "warn", event.to_step)
+
+
 def _finished(state: RunState, event: Finished) -> None:
     state.attempts[-1].finished = event
     state.leaving = ""
@@ -333,6 +377,9 @@ _FOLDS: dict[type, Any] = {
     events.Changed: _changed,
     events.Warned: _warned,
     events.LossNotFinite: _loss_not_finite,
+    events.Diagnosed: _diagnosed,
+    events.Recovered: _recovered,
+    events.RolledBack: _rolled_back,
     events.Finished: _finished,
 }
 

@@ -12,6 +12,7 @@ from engine import lineages, words
 from engine.compare import Ensemble, Verdict, as_json, basis, ensemble, ensembles, headline, rows, verdict_words, verdicts
 from engine.console import OUT
 from engine.predictions import ComparisonError, Lineage
+from engine.recipes import Dino
 from engine.run import Refused, Workspace
 
 
@@ -24,8 +25,9 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
         chosen = ensemble(lineage, _members(members)) if members else None
     except ComparisonError as error:
         raise Refused(str(error)) from None
+    measured = "k-NN of the teacher" if isinstance(runs[0].recipe().method, Dino) else "Accuracy"
     if json_wanted:
-        whole = {"lineage": name, **as_json(lineage, judged)}
+        whole = {"lineage": name, **as_json(lineage, judged, measured)}
         whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}
         json.dump(whole, sys.stdout, indent=1)
         sys.stdout.write("\n")
@@ -33,7 +35,7 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
     OUT.print(Text(name, style="bold"), Text("".join(headline(lineage, judged))))
     if lineage.generations:
         OUT.print(_generations_table(lineage, judged, chosen))
-        OUT.print(Text(basis(lineage), style="dim"))
+        OUT.print(Text(basis(lineage, measured), style="dim"))
     return 0
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import checkpoint, commands, decide, events, processes, rates, recipe
+from engine import checkpoint, commands, decide, events, models, processes, rates, recipe, scaled
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
 from engine.data.batch import Batch
@@ -30,9 +30,11 @@ from engine.meter import Meter
 from engine.methods import METHODS, Method
 from engine.models import imported
 from engine.probes import attention
-from engine.probes.probed import Probed, at_the_end, during
+from engine.probes.probed import Probed, at_the_end, during, prototypes
 from engine.recipe import RunRecipe
-from engine.run import Attempt, Refused, Run
+from engine.run import Attempt, Refused, Run, checkpoint_step
+from engine.state import plain
+from engine.watchdog import HARMLESS, NOT_FINITE, Watchdog, caught_up
 from engine.words import count, plural
 
 EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
@@ -48,8 +50,19 @@ LEARNED_ELSEWHERE = (
 TICKS = 5000  # at most so many StepTaken events a run
 
 
+ROLLBACKS = 3  # a run: what three remedies have not helped, a fourth will not
+
+
 class Failed(Exception):
     """The run cannot go on; the sentence is for people."""
+
+
+class Ill(Failed):
+    """The watchdog has found something. Where nobody treats it, the run cannot go on."""
+
+    def __init__(self, diagnosis: events.Diagnosed, sentence: str = "") -> None:
+        super().__init__(sentence or f"{plain(diagnosis.verdict)}: {diagnosis.evidence}")
+        self.diagnosis = diagnosis
 
 
 def train(run: Run) -> int:
@@ -99,6 +112,8 @@ class Training:
         self.meter = Meter()
         self.saved_at = -1
         self.ready = False  # everything is built and resumed: wishes can be granted, the step can be saved
+        self.finite = True  # so far as is known
+        self.found: list[events.Diagnosed] = []  # by the watchdog, since it was last heeded
 
     def through(self) -> events.Finished:
         with contextlib.ExitStack() as leases:
@@ -109,10 +124,14 @@ class Training:
                 if self.at_epoch_end() and not self.is_probed():  # killed between the epoch's last step and its probes
                     self.end_epoch()
                 while self.step < self.total_steps:
-                    self.obey()
-                    self.take_step()
-                    if self.at_epoch_end():
-                        self.end_epoch()
+                    try:
+                        self.obey()
+                        self.take_step()
+                        if self.at_epoch_end():
+                            self.end_epoch()
+                        self.heed()
+                    except Ill as ill:
+                        self.treat(ill)
                 return self.report()
             except Leave as leave:
                 return self.leave(leave)
@@ -129,8 +148,8 @@ class Training:
         torch.set_num_threads(decided.threads)
         self.device = torch.device(decided.device)
         self.begin("preparing", f"reading {self.asked.data.title}")
-        if isinstance(self.asked.data, recipe.Folder) and not Path(self.asked.data.path).is_dir():
-            raise Failed(f"data.path: {recipe.no_folder(self.asked.data.path, BRING_BACK)}")
+        for error in recipe.folders_missing(self.asked.data, BRING_BACK):
+            raise Failed(str(error))
         try:
             self.data: Prepared = prepare(self.asked, self.run.workspace / "data", self.reading)
         except ValueError as error:
@@ -150,6 +169,9 @@ class Training:
 
     def build(self) -> None:
         """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""
+        resolved: dict[str, scaled.Why] = {}
+        if self.known is None:  # what the recipe leaves to the pictures
+            self.asked, resolved = scaled.resolve(self.asked, facts_of(self.data))
         asked = self.asked
         self.built_from = built_from(asked, self.data)
         pinned = self.known.teacher if self.known else decide.pin_teacher(self.run, asked)
@@ -159,24 +181,31 @@ class Training:
             self.seed("initialisation", asked.seed, asked.generation)
             student = self.built_from.network()
             weights = self.start_from_file(student)
+            teacher = self.load_teacher(pinned) if pinned else None
+            method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher)
         except ValueError as error:
             raise Failed(with_field(error)) from None
-        teacher = self.load_teacher(pinned) if pinned else None
-        method = METHODS[msgspec.to_builtins(asked.method)["name"]](asked.method, student, teacher)
         self.method: Method = method.to(self.device).train()
-        self.batches = Batches(self.data, asked, self.device)
-        self.method.per_epoch = self.batches.per_epoch
+        for view in method.views:
+            if problem := models.reads(student, self.data.pictures.channels, view.size):
+                raise Failed(f"method: crops of {view.size} px do not fit this network: {problem}")
+        self.batches = Batches(self.data, asked, self.device, self.method.views)
         self.total_steps = asked.training.epochs * self.batches.per_epoch
         self.log_every = max(1, self.total_steps // TICKS)
-        self.rate = rates.learning_rate(asked, self.batches.per_epoch)
+        self.plan()
         self.optimizer = optimizer_for(asked, self.method)
         if self.known is None:
             self.decided = self.measure_precision()
             found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
-            decide.write(self.run, msgspec.structs.replace(found, weights=weights))
+            decide.write(self.run, msgspec.structs.replace(found, weights=weights), resolved)
         if pinned is not None:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
+
+    def plan(self) -> None:
+        """What goes with the step, for us and for the method."""
+        self.schedules = rates.schedules(self.asked, self.batches.per_epoch)
+        self.method.plan(self.schedules, self.batches.per_epoch)
 
     def start_from_file(self, student: torch.nn.Module) -> decide.Weights | None:
         """A file's weights into the fresh network. A run that has a checkpoint goes on from that, whatever became of them."""
@@ -235,11 +264,16 @@ class Training:
         if self.step:
             folder = self.run.folder / "checkpoints" / f"step-{self.step:08d}"
             state = checkpoint.read_state(folder)
-            checkpoint.load_model(folder, self.method.student)
+            self.load_weights(folder)
             checkpoint.load_optimizer(folder, state, self.optimizer)
             self.meter.restore(state.partial, self.device)
             self.saved_at = self.step
-        self.changes = sorted(self.attempt.state.changes, key=lambda change: change.step)
+        so_far = self.attempt.state
+        shared = shares_memory(*self.method.backbones())
+        self.watchdog: Watchdog = caught_up(
+            Watchdog(self.asked, self.batches.per_epoch, self.total_steps, self.log_every, shared), so_far
+        )
+        self.changes = sorted(so_far.changes, key=lambda change: change.step)
         for change in self.changes:
             if change.step < self.step:
                 self.apply(change.field, change.value)
@@ -264,9 +298,17 @@ class Training:
         self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
         self.ready = True
 
+    def load_weights(self, folder: Path) -> None:
+        try:
+            self.method.load_weights(checkpoint.load_weights(folder))
+        except (KeyError, RuntimeError) as error:
+            raise Refused(f"{folder} does not hold the weights of this network: {error}") from None
+
     # ---- a step ---------------------------------------------------------------------------------------------------------
 
     def take_step(self) -> None:
+        if self.step + 1 in self.attempt.state.skips:
+            return self.pass_over()
         began = time.perf_counter()
         epoch, place = divmod(self.step, self.batches.per_epoch)
         batch = self.batches.at(epoch, place)
@@ -282,17 +324,28 @@ class Training:
         if self.step % self.log_every == 0:
             self.tick()
 
+    def pass_over(self) -> None:
+        """A step without learning: its batch has done harm once."""
+        self.step += 1
+        self.attempt.step = self.step
+        if self.step % self.log_every == 0 and self.meter.steps:
+            self.tick()
+
     def set_rates(self) -> None:
-        rate = self.rate(self.step)
+        now = self.scheduled(self.step)
+        decay = now.get("schedule/weight_decay", self.asked.optimizer.weight_decay)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-            group["weight_decay"] = self.asked.optimizer.weight_decay if group["decays"] else 0.0
+            group["lr"] = now["schedule/lr"] * self.method.rate_share(group, self.step)
+            group["weight_decay"] = decay if group["decays"] else 0.0
+
+    def scheduled(self, step: int) -> dict[str, float]:
+        return {name: value(step) for name, value in self.schedules.items()}
 
     def tick(self) -> None:
         """End the tick; what has arrived from the device by now is recorded."""
         seconds = time.perf_counter() - self.tick_began
         own = {
-            "schedule/lr": self.rate(self.step - 1),
+            **self.scheduled(self.step - 1),
             "throughput/images_per_s": self.seen / seconds,
             "throughput/data_wait": min(1.0, self.waited_s / seconds),
             "memory/gib": _memory_gib(self.device),
@@ -304,10 +357,14 @@ class Training:
     def record_ticks(self, ticks: Iterator[tuple[tuple[int, dict[str, float]], dict[str, float]]]) -> None:
         for (step, own), means in ticks:
             self.check_finite(step, means)
-            self.attempt.record(events.StepTaken(step=step, epoch=self.epoch_at(step), values={**means, **own}))
+            values = {**means, **own}
+            self.attempt.record(events.StepTaken(step=step, epoch=self.epoch_at(step), values=values))
+            for told in self.watchdog.see(step, values):
+                self.attempt.record(told)
+                self.found += [told] if isinstance(told, events.Diagnosed) else []
 
     def check_finite(self, step: int, means: dict[str, float]) -> None:
-        """A loss or gradient that is not finite ends the run before anything is saved over the last good checkpoint."""
+        """Raises Ill for a loss or gradient that is not finite, before anything is saved over the last good checkpoint."""
         if all(np.isfinite(value) for value in means.values()):
             return
         index = self.last_batch.index_B.cpu().numpy()
@@ -315,8 +372,75 @@ class Training:
         path = self.save_arrays("nonfinite", {**batch, "labels": self.last_batch.labels_B.cpu().numpy()})
         first = max(1, step - self.log_every + 1)
         self.attempt.record(events.LossNotFinite(first_step=first, last_step=self.step, pictures=index.tolist(), path=path))
-        kept = f"the newest checkpoint is step {count(self.saved_at)}" if self.saved_at > 0 else "no checkpoint was saved yet"
-        raise Failed(f"the loss or its gradient became not finite at step {count(self.step)}; {kept}")
+        self.finite = False
+        diagnosis = self.watchdog.not_finite(first, step)
+        self.attempt.record(diagnosis)
+        raise Ill(diagnosis, f"the loss or its gradient became not finite at step {count(self.step)}; {self.kept()}")
+
+    def kept(self) -> str:
+        return f"the newest checkpoint is step {count(self.saved_at)}" if self.saved_at > 0 else "no checkpoint was saved yet"
+
+    # ---- when it falls ill ----------------------------------------------------------------------------------------------
+
+    def heed(self) -> None:
+        """What the watchdog has found since. Raises Leave or Ill, as the recipe asks."""
+        found, self.found = [one for one in self.found if one.verdict not in HARMLESS], []
+        if found and self.asked.watch.policy != "tell":
+            raise Ill(found[0])
+
+    def treat(self, ill: Ill) -> None:
+        """Give up, leave, or go back to when it was healthy and go on otherwise."""
+        if self.asked.watch.policy == "pause":
+            raise Leave("paused", str(ill))
+        if self.asked.watch.policy != "roll_back":
+            raise ill
+        before = self.attempt.state.rollbacks
+        if len(before) >= ROLLBACKS:
+            tried = ", ".join(f"to step {count(back.to_step)} for {plain(back.verdict)}" for back in before)
+            raise Failed(f"{ill}; going back {ROLLBACKS} times has not helped ({tried})")
+        back = self.way_back(ill.diagnosis)
+        if not back.skip and not back.changes:
+            raise Leave("paused", f"{ill}; nothing that can change at work would help")
+        checkpoint.forget_after(self.run, back.to_step)  # first: else the next attempt would begin where this one fell ill
+        self.attempt.record(back)
+        for name, value in back.changes.items():
+            self.attempt.record(events.Changed(step=back.to_step, field=name, value=value))
+        self.attempt.sync()
+        self.begin_again(back.to_step)
+
+    def way_back(self, found: events.Diagnosed) -> events.RolledBack:
+        """To the newest full checkpoint from before its first sign, past the batch that is to blame or with another setting."""
+        healthy = checkpoint.newest_valid(self.run, until=found.since)
+        skip = list(range(found.since + 1, found.step + 1)) if found.verdict == NOT_FINITE else []
+        again = any(back.verdict == found.verdict for back in self.attempt.state.rollbacks)
+        return events.RolledBack(
+            step=self.step,
+            to_step=checkpoint.read_state(healthy).step if healthy else 0,
+            verdict=found.verdict,
+            skip=skip,
+            changes={} if skip and not again else next(filter(self.is_possible, (one.changes for one in found.remedies)), {}),
+        )
+
+    def is_possible(self, changes: dict[str, Any]) -> bool:
+        """Whether a run at work can take these, and one of them is news to it."""
+        now, changed = recipe.flat(recipe.to_table(self.asked)), self.asked
+        try:
+            for name, value in changes.items():
+                changed = recipe.changed(changed, name, value)
+        except RecipeErrors:
+            return False
+        return set(changes) <= set(commands.CHANGEABLE) and any(now[name] != value for name, value in changes.items())
+
+    def begin_again(self, step: int) -> None:
+        """What the next attempt would do, within this one."""
+        self.ready, self.finite, self.found = False, True, []
+        del self.batches, self.method, self.optimizer, self.probed  # room for their successors
+        self.known = decide.read(self.run)
+        assert self.known is not None
+        self.asked, self.meter, self.saved_at = self.known.recipe, Meter(), -1
+        self.attempt.step = step
+        self.build()
+        self.resume()
 
     # ---- the end of an epoch --------------------------------------------------------------------------------------------
 
@@ -324,8 +448,7 @@ class Training:
         return self.step > 0 and self.step % self.batches.per_epoch == 0
 
     def is_probed(self) -> bool:
-        curve = self.attempt.state.curves.get("val/accuracy")
-        return curve is not None and bool((curve.steps[curve.kept] == self.step).any())
+        return self.attempt.state.measured_at == self.step
 
     def end_epoch(self) -> None:
         epoch, last = self.step // self.batches.per_epoch, self.step == self.total_steps
@@ -358,7 +481,7 @@ class Training:
         partial = self.meter.partial()
         self.check_finite(self.step, partial)
         state = checkpoint.State(self.step, self.epoch_at(self.step), self.attempt.number, self.built_from, {}, partial=partial)
-        folder = checkpoint.save(self.run, state, self.method.student, self.optimizer)
+        folder = checkpoint.save(self.run, state, self.method.weights(), self.optimizer)
         if self.saved_at != self.step:
             size = sum(file.stat().st_size for file in folder.iterdir())
             path = f"checkpoints/{folder.name}"
@@ -367,11 +490,16 @@ class Training:
         self.saved_at = self.step
 
     def prune(self) -> None:
-        best = self.attempt.state.best("val/accuracy")
-        keep = self.asked.keep
-        checkpoint.prune(
-            self.run, keep.full, keep.snapshots, best[1] if best else None, checkpoint.teachers_of_others(self.run)
-        )
+        best = self.attempt.state.best(self.attempt.state.headline)
+        keep, teachers = self.asked.keep, checkpoint.teachers_of_others(self.run)
+        checkpoint.prune(self.run, keep.full, keep.snapshots, best[1] if best else None, teachers, self.healthy())
+
+    def healthy(self) -> int | None:
+        """The newest checkpoint from which the run can go on if what is suspected turns out to be true."""
+        if self.asked.watch.policy != "roll_back":
+            return None
+        full = [folder for folder in self.run.checkpoint_folders() if (folder / checkpoint.OPTIMIZER).exists()]
+        return max((step for step in map(checkpoint_step, full) if step <= self.watchdog.well_until), default=None)
 
     # ---- after the last step --------------------------------------------------------------------------------------------
 
@@ -380,9 +508,11 @@ class Training:
         self.begin("evaluating", "final evaluation on the test pictures")
         self.record_ticks(self.meter.flush())
         for split, values, arrays in at_the_end(self.probed):
-            if values:
-                self.measured(split, values)
-            self.save_arrays(f"predictions-{split}", arrays)
+            self.measured(split, values)
+            if arrays:
+                self.save_arrays(f"predictions-{split}", arrays)
+        if (used := prototypes(self.probed)) is not None:
+            self.save_arrays("prototypes", used)
         return events.Finished(reason="completed", detail=f"{plural(self.asked.training.epochs, 'epoch')}")
 
     # ---- what is asked meanwhile ----------------------------------------------------------------------------------------
@@ -400,9 +530,11 @@ class Training:
 
     def leave(self, leave: Leave) -> events.Finished:
         """Save this very step, then say goodbye."""
-        if self.ready and self.step and self.step != self.saved_at:
+        if self.ready and self.finite and self.step and self.step != self.saved_at:
             self.save()
         where = f"step {count(self.step)} is saved" if self.step else "before the first step"
+        if not self.finite:  # the sentence says what is kept
+            return events.Finished(reason=leave.reason, detail=leave.detail)
         return events.Finished(reason=leave.reason, detail=f"{leave.detail}; {where}" if leave.detail else where)
 
     def grant(self, wish: AnyCommand) -> None:
@@ -416,8 +548,9 @@ class Training:
             self.attempt.record(events.Changed(step=self.step, field=wish.field, value=wish.value))
 
     def apply(self, field: str, value: float | int | bool | str) -> None:
-        self.asked = recipe.changed(self.asked, field, value)
-        self.rate = rates.learning_rate(self.asked, self.batches.per_epoch)
+        self.asked = self.watchdog.asked = recipe.changed(self.asked, field, value)
+        self.method.asked = self.asked.method
+        self.plan()
 
     # ---- small things ---------------------------------------------------------------------------------------------------
 
@@ -451,6 +584,8 @@ class Training:
         if not values:  # class evidence, for one, has no metric
             return
         self.attempt.record(events.Measured(step=self.step, epoch=self.epoch_at(self.step), split=split, values=values))
+        if split == "val":
+            self.watchdog.probe(values)
 
     def save_arrays(self, kind: str, arrays: dict[str, Any]) -> str:
         content = BytesIO()
@@ -468,12 +603,20 @@ def learn(
     with in_precision(precision, batch.pictures_BCHW.device):
         loss, values = method.loss(batch, step)
     loss.backward()
+    norm = method.clip(clip)
     method.before_optimizer(step)
-    norm = torch.nn.utils.clip_grad_norm_(method.student.parameters(), clip or float("inf"))
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     method.after_step(step)
     return {**values, "grad/norm": norm}
+
+
+def shares_memory(student: torch.nn.Module, teacher: torch.nn.Module | None) -> bool:
+    """Whether one learns from itself."""
+    ours, theirs = (
+        {weight.data_ptr() for weight in network.parameters()} for network in (student, teacher or torch.nn.Module())
+    )
+    return bool(ours & theirs)
 
 
 def in_precision(name: str, device: torch.device) -> torch.autocast:
@@ -485,7 +628,11 @@ def built_from(asked: RunRecipe, data: Prepared) -> Build:
     options = msgspec.to_builtins(asked.model)
     for name in ("weights", "freeze"):  # how it starts, not what it is
         options.pop(name, None)
-    return Build(options.pop("name"), data.classes, data.pictures.channels, data.size, options)
+    return Build(options.pop("name"), max(1, data.classes), data.pictures.channels, data.size, options)
+
+
+def facts_of(data: Prepared) -> scaled.Facts:
+    return scaled.Facts(len(data.split.train), data.size, data.pictures.channels, data.classes)
 
 
 def with_field(error: ValueError) -> str:
@@ -497,8 +644,8 @@ def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
     wanted = asked.optimizer
     groups = method.parameter_groups(wanted.weight_decay)
     if isinstance(wanted, recipe.Sgd):
-        return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum, nesterov=wanted.momentum > 0)
-    return torch.optim.AdamW(groups, lr=wanted.lr)
+        return torch.optim.SGD(groups, momentum=wanted.momentum, nesterov=wanted.momentum > 0)
+    return torch.optim.AdamW(groups)
 
 
 def _described(card: bytes) -> dict[str, Any]:

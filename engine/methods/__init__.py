@@ -1,11 +1,17 @@
 """What a student learns from. A method is an nn.Module that train.py drives without asking which one it has.
 
-views                          how many differently varied versions of a picture it wants to see
+views                          the kinds of crops it wants to see; none: one picture, varied as the recipe says
+classifies                     whether the student's logits are classes
+plan(schedules, per_epoch)     told what goes with the step
+trained()                      (name, parameter) of all that the optimizer moves
 parameter_groups(decay)        the optimizer's groups
+rate_share(group, step)        what part of the learning rate a group has
 loss(batch, step)              -> (scalar to minimise, {name: scalar} to show)
-before_optimizer(step)         after backward, before the optimizer's step
+clip(limit)                    after backward; -> the gradient's length before
+before_optimizer(step)         after that, before the optimizer's step
 after_step(step)               after the optimizer's step (a teacher's average, a centre)
 backbones()                    -> (student, teacher or None) for probes
+weights(), load_weights(w)     what a checkpoint keeps, by file
 """
 
 from collections.abc import Callable
@@ -13,6 +19,8 @@ from typing import Any
 
 from torch import nn
 
+from engine.methods.dino import Dino
+from engine.methods.dinov2 import Dinov2
 from engine.methods.distill import (
     BornAgain,
     BornAgainWithLabels,
@@ -32,6 +40,8 @@ METHODS: dict[str, Callable[[Any, nn.Module, nn.Module | None], Method]] = {
     "dkpp": Permuted,
     "kd": Distillation,
     "dkd": DecoupledDistillation,
+    "dino": Dino,
+    "dinov2": Dinov2,
 }
 
 __all__ = ["METHODS", "Method"]

@@ -5,9 +5,11 @@ is in engine/methods.
 """
 
 from engine.recipes.born_again import Ban, BanLabel, Cwtm, Dkpp
+from engine.recipes.dino import Dino
+from engine.recipes.dinov2 import Dinov2
 from engine.recipes.distillation import Dkd, Kd
 from engine.recipes.supervised import Supervised
 
-Method = Supervised | Ban | BanLabel | Cwtm | Dkpp | Kd | Dkd
+Method = Supervised | Ban | BanLabel | Cwtm | Dkpp | Kd | Dkd | Dino | Dinov2
 
-__all__ = ["Ban", "BanLabel", "Cwtm", "Dkd", "Dkpp", "Kd", "Method", "Supervised"]
+__all__ = ["Ban", "BanLabel", "Cwtm", "Dino", "Dinov2", "Dkd", "Dkpp", "Kd", "Method", "Supervised"]

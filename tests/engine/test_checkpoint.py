@@ -38,7 +38,7 @@ def optimizer_of(model: torch.nn.Module, name: str = "sgd", steps: int = 1) -> t
 
 def save(run: Run, step: int, attempt: int = 1, seed: int = 0) -> Path:
     model = network(seed)
-    return checkpoint.save(run, State(step, step / 10, attempt, BUILD, {}), model, optimizer_of(model))
+    return checkpoint.save(run, State(step, step / 10, attempt, BUILD, {}), {"model": model.state_dict()}, optimizer_of(model))
 
 
 def damage(path: Path) -> None:
@@ -62,7 +62,7 @@ def test_that_a_checkpoint_is_weights_optimizer_and_what_they_are(run: Run) -> N
     model = network()
     optimizer = optimizer_of(model)
     state = State(step=400, epoch=1.25, attempt=2, build=BUILD, sha256={}, partial={"train/loss": 0.5, "steps": 2})
-    folder = checkpoint.save(run, state, model, optimizer)
+    folder = checkpoint.save(run, state, {"model": model.state_dict()}, optimizer)
     assert folder == run.folder / "checkpoints" / "step-00000400"
     assert sorted(path.name for path in folder.iterdir()) == ["model.safetensors", "optimizer.safetensors", "state.json"]
     written = json.loads((folder / "state.json").read_bytes())
@@ -89,7 +89,7 @@ def test_that_nothing_is_left_of_a_checkpoint_the_disk_had_no_room_for(run: Run,
 def test_that_weights_and_optimizer_come_back_to_the_last_bit(run: Run, name: str) -> None:
     model = network()
     optimizer = optimizer_of(model, name, steps=3)
-    folder = checkpoint.save(run, State(3, 0.3, 1, BUILD, {}), model, optimizer)
+    folder = checkpoint.save(run, State(3, 0.3, 1, BUILD, {}), {"model": model.state_dict()}, optimizer)
     state = checkpoint.read_state(folder)
     again = state.build.network()
     checkpoint.load_model(folder, again)
@@ -106,7 +106,7 @@ def test_that_weights_and_optimizer_come_back_to_the_last_bit(run: Run, name: st
 
 def test_that_an_optimizer_that_never_stepped_is_saved_too(run: Run) -> None:
     model = network()
-    folder = checkpoint.save(run, State(1, 0.1, 1, BUILD, {}), model, optimizer_of(model, steps=0))
+    folder = checkpoint.save(run, State(1, 0.1, 1, BUILD, {}), {"model": model.state_dict()}, optimizer_of(model, steps=0))
     checkpoint.load_optimizer(folder, checkpoint.read_state(folder), optimizer_of(network(), steps=0))
 
 

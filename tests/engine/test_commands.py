@@ -156,4 +156,12 @@ def test_that_two_processes_posting_at_once_lose_nothing(tmp_path: Path) -> None
 def test_that_only_fields_that_do_not_reach_back_can_change() -> None:
     paths = {field.path for field in recipe.all_fields(recipe.RunRecipe)}
     assert set(commands.CHANGEABLE) <= paths
-    assert not {field for field in commands.CHANGEABLE if field.startswith(("data", "model", "method", "seed", "training"))}
+    assert not {field for field in commands.CHANGEABLE if field.startswith(("data", "model", "seed", "training", "schedule"))}
+
+
+def test_that_of_a_method_what_says_how_it_began_cannot_change() -> None:
+    asked = {field.partition(".")[2] for field in commands.CHANGEABLE if field.startswith("method.")}
+    assert {"teacher_temp", "momentum", "center_momentum", "student_temp"} <= asked
+    began = {"freeze_epochs", "teacher_temp_start", "teacher_temp_warmup_epochs"}
+    built = {"name", "prototypes", "hidden", "bottleneck", "layers", "batch_norm", "frozen_scale"}
+    assert not asked & (began | built)

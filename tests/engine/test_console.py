@@ -60,3 +60,15 @@ def test_that_a_damaged_recipe_is_said_in_the_table(run: Run) -> None:
     with console.OUT.capture() as captured:
         assert console.status([run], as_json=False) == 0
     assert "queued, recipe damaged" in captured.get()
+
+
+def test_that_k_nn_stands_where_nothing_classifies(run: Run) -> None:
+    measured = [
+        events.Measured(step=2, epoch=1.0, split="val", values={"knn/teacher": 0.641, "knn/student": 0.62}),
+        events.Measured(step=2, epoch=1.0, split="test", values={"knn/teacher": 0.6}),
+    ]
+    toys.tell(run, toys.started(), toys.prepared(), *measured)
+    with console.OUT.capture() as captured:
+        console.status([run], as_json=False)
+    assert captured.get().split("\n")[1].rstrip().endswith("k-NN 64.1\u2009%  k-NN 60.0\u2009%")
+    assert follow(run, ends(run, 0, toys.finished()), 1)[-1] == "single-s0-F0 completed, knn/teacher 60.0\u2009%"

@@ -102,6 +102,7 @@ def test_that_a_field_whose_meaning_reaches_back_cannot_change(attempt: Attempt,
         ("optimizer.lr", -1.0, "optimizer.lr: -1.0 is outside its range; write a value in (0, 100]"),
         ("optimizer.lr", "fast", "optimizer.lr: 'fast' is not a number; write a value in (0, 100]"),
         ("optimizer.lr", True, "optimizer.lr: true is not a number; write a value in (0, 100]"),
+        ("optimizer.lr", "auto", "optimizer.lr: auto is worked out before the first step; write a number"),
         ("probes.every_epochs", 0, "probes.every_epochs: 0 is outside its range; write at least 1 epochs"),
         ("keep.every_epochs", 1.5, "keep.every_epochs: 1.5 is not a whole number; write at least 1 epochs"),
     ],
@@ -114,11 +115,24 @@ def test_that_a_change_the_recipe_would_refuse_never_reaches_the_run(
     assert outcomes(attempt) == [("change", "refused", detail)] and desk.wishes == []
 
 
-def test_that_every_changeable_field_can_change(attempt: Attempt, desk: Desk) -> None:
-    for field in commands.CHANGEABLE:
-        attempt.run.send(Change(attempt=1, field=field, value=1))
-    desk.between()
+CHOICES = {"watch.policy": "pause", "method.centering": "sinkhorn"}
+
+
+def test_that_every_changeable_field_can_change(tmp_path: Path) -> None:
+    (run,) = toys.runs(tmp_path, toys.single("method.name=dino"))
+    with Attempt(run) as attempt, Desk(attempt) as desk:
+        attempt.open(0)
+        for field in commands.CHANGEABLE:
+            run.send(Change(attempt=1, field=field, value=CHOICES.get(field, 1)))
+        desk.between()
     assert [wish.field for wish in desk.wishes if isinstance(wish, Change)] == list(commands.CHANGEABLE)
+
+
+def test_that_a_run_whose_method_has_no_such_field_refuses_it(attempt: Attempt, desk: Desk) -> None:
+    attempt.run.send(Change(attempt=1, field="method.teacher_temp", value=0.04))
+    desk.between()
+    ((_, outcome, detail),) = outcomes(attempt)
+    assert outcome == "refused" and desk.wishes == [] and "method.teacher_temp" in detail
 
 
 @POSIX

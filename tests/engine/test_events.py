@@ -63,6 +63,29 @@ GOLDEN: list[tuple[AnyEvent, str]] = [
         '{"type":"loss_not_finite","elapsed_s":1.0,"first_step":7,"last_step":9,"pictures":[3,1],"path":"artifacts/x.npz"}',
     ),
     (
+        events.Diagnosed(
+            step=60,
+            verdict="uniform",
+            since=40,
+            evidence="entropy 5.5 of 5.5",
+            cause="too warm",
+            remedies=[events.Remedy("a colder teacher", {"method.teacher_temp": 0.04}), events.Remedy("a longer warm-up")],
+            elapsed_s=1.0,
+        ),
+        '{"type":"diagnosed","elapsed_s":1.0,"step":60,"verdict":"uniform","since":40,"evidence":"entropy 5.5 of 5.5",'
+        '"cause":"too warm","remedies":[{"text":"a colder teacher","changes":{"method.teacher_temp":0.04}},'
+        '{"text":"a longer warm-up","changes":{}}]}',
+    ),
+    (
+        events.Recovered(step=90, verdict="uniform", elapsed_s=1.0),
+        '{"type":"recovered","elapsed_s":1.0,"step":90,"verdict":"uniform"}',
+    ),
+    (
+        events.RolledBack(step=9, to_step=6, verdict="not finite", skip=[8], changes={"optimizer.lr": 0.05}, elapsed_s=1.0),
+        '{"type":"rolled_back","elapsed_s":1.0,"step":9,"to_step":6,"verdict":"not finite","skip":[8],'
+        '"changes":{"optimizer.lr":0.05}}',
+    ),
+    (
         events.Finished(reason="stopped", detail="by hand; step 7 is saved", elapsed_s=1.0),
         '{"type":"finished","elapsed_s":1.0,"reason":"stopped","detail":"by hand; step 7 is saved"}',
     ),

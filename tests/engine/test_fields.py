@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from engine.fields import Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest
+from engine.fields import Field, RecipeError, RecipeErrors, build, fields_in, fields_of, knob, nearest
 
 
 class Round(Struct, frozen=True, kw_only=True, tag_field="name", tag="round"):
@@ -34,6 +34,12 @@ class Paint(Struct, frozen=True, kw_only=True):
     shine: Annotated[bool, knob("Shine", "Whether it does.")] = False
 
 
+class Scaled(Struct, frozen=True, kw_only=True):
+    rate: Annotated[float | Literal["auto"], knob("Rate", "How fast.", gt=0, le=10)] = 0.1
+    size: Annotated[int | Literal["auto"], knob("Size", "How large.", unit="px", ge=8, le=64)] = "auto"
+    share: Annotated[float | Literal["auto"], knob("Share", "A part.")] = 0.5
+
+
 class Thing(Struct, frozen=True, kw_only=True):
     label: Annotated[str, knob("Label", "What it is called.")]
     share: Annotated[float, knob("Share", "A part.", ge=0, lt=1, source="paper", why="table 3")] = 0.5
@@ -42,6 +48,7 @@ class Thing(Struct, frozen=True, kw_only=True):
     form: Round | Square | Plain = Round()
     only: Square = Square()
     paint: Paint = Paint()
+    scaled: Scaled = Scaled()
 
 
 def built(**table: Any) -> Thing:
@@ -98,18 +105,38 @@ def test_that_values_reach_the_struct_their_table_names() -> None:
             {"paint": {"coats": [0.5]}},
             "paint.coats: [0.5] is not a list of whole numbers; write a list such as [0, 1], each at least 0",
         ),
+        ({"scaled": {"rate": 11}}, 'scaled.rate: 11.0 is outside its range; write a value in (0, 10] or "auto"'),
+        ({"scaled": {"rate": math.nan}}, 'scaled.rate: nan is outside its range; write a value in (0, 10] or "auto"'),
+        ({"scaled": {"rate": "Auto"}}, "scaled.rate: 'Auto' is not a number; write a value in (0, 10] or \"auto\""),
+        ({"scaled": {"size": 9.5}}, 'scaled.size: 9.5 is not a whole number; write a value in [8, 64] px or "auto"'),
+        ({"scaled": {"size": True}}, 'scaled.size: true is not a whole number; write a value in [8, 64] px or "auto"'),
+        ({"scaled": {"share": "half"}}, "scaled.share: 'half' is not a number; write any number or \"auto\""),
+        ({"share": "auto"}, "share: 'auto' is not a number; write a value in [0, 1)"),
         ({"paint": 3}, "paint: 3 is not a table; write [paint] and its fields below it"),
         ({"form": "square"}, "form: 'square' is not a table; write [form] and its fields below it"),
         ({"form": {"name": "sqare"}}, "form.name: unknown form 'sqare'; known, the nearest first: square, round, plain"),
         ({"form": {"name": ["square"]}}, "form.name: unknown form ['square']; known, the nearest first: square, round, plain"),
         ({"only": {"name": "round"}}, "only.name: unknown only 'round'; known, the nearest first: square"),
         ({"form": {"name": "plain", "side": 1}}, "form.side: plain has no such field; with form.name = square there is one"),
-        ({"shar": 1}, "shar: unknown field 'shar'; known, the nearest first: share, form, label, paint, offset, below, only"),
+        (
+            {"shar": 1},
+            "shar: unknown field 'shar'; known, the nearest first: share, scaled, form, label, paint, offset, below, only",
+        ),
         ({"paint": {"name": "red"}}, "paint.name: unknown field 'name'; known, the nearest first: shine, coats, colour"),
     ],
 )
 def test_that_a_refusal_names_field_value_and_remedy(table: dict[str, Any], sentence: str) -> None:
     assert refusals(**table) == [sentence]
+
+
+def test_that_auto_may_stand_where_a_number_is_worked_out_later() -> None:
+    thing = built(scaled={"rate": "auto", "size": 16, "share": 1})
+    assert (thing.scaled.rate, thing.scaled.size, thing.scaled.share) == ("auto", 16, 1.0)
+    known = {field.path: field for field in fields_of(Thing)}
+    assert [known[f"scaled.{key}"].auto for key in ("rate", "size", "share")] == [True, True, True]
+    assert [known[f"scaled.{key}"].kind for key in ("rate", "size")] == ["number", "integer"]
+    assert known["scaled.size"].default == "auto"
+    assert not known["share"].auto
 
 
 def test_that_a_missing_value_is_named_with_how_to_write_it() -> None:
@@ -170,6 +197,9 @@ def test_that_fields_are_read_off_the_structs() -> None:
         "paint.colour",
         "paint.coats",
         "paint.shine",
+        "scaled.rate",
+        "scaled.size",
+        "scaled.share",
     ]
     share = Field("share", "Share", "A part.", "number", 0.5, low=0, high=1, high_open=True, source="paper", why="table 3")
     assert fields["share"] == share
@@ -181,6 +211,13 @@ def test_that_fields_are_read_off_the_structs() -> None:
     assert (fields["label"].kind, fields["label"].default) == ("text", None)
     assert fields["paint.shine"].kind == "switch" and fields["only.side"].kind == "integer"
     assert fields["form.radius"].unit == "m" and fields["paint.colour"].basic and not fields["label"].basic
+
+
+def test_that_only_the_fields_of_the_chosen_kinds_are_in_force() -> None:
+    found = {field.path: value for field, value in fields_in(Thing(label="a", form=Square(side=3)))}
+    assert found["form.name"] == "square" and found["form.side"] == 3 and "form.radius" not in found
+    assert found["scaled.size"] == "auto" and found["label"] == "a"
+    assert set(found) < {field.path for field in fields_of(Thing)}
 
 
 def test_that_fields_below_a_path_carry_it() -> None:

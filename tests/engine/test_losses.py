@@ -315,7 +315,7 @@ def test_that_shapes_which_would_broadcast_are_refused() -> None:
         lambda: dino_loss(logits(0, 4, 5, 7), logits(1, 2, 1, 7), CENTER_K),
         lambda: dino_loss(logits(0, 1, 5, 7), logits(1, 2, 5, 7), CENTER_K),
         lambda: dino_loss(logits(0, 4, 5, 7), logits(1, 2, 5, 7), CENTER_K[:1]),
-        lambda: dino_loss_from_targets(logits(0, 4, 5, 7), logits(1, 3, 5, 7)),
+        lambda: dino_loss_from_targets(logits(0, 4, 5, 7), logits(1, 5, 5, 7)),
         lambda: ibot_loss(logits(0), logits(1), WEIGHT_M[:1], crops=4),
         lambda: ibot_loss(logits(0), logits(1)[:1], WEIGHT_M, crops=4),
         lambda: sinkhorn_knopp(logits(0), 0.1, mask_B=torch.ones(4, dtype=torch.bool)),
@@ -838,3 +838,14 @@ def test_that_kl_is_zero_once_the_student_says_what_the_teacher_says() -> None:
     floor, above = losses.entropy_and_kl(0.1 * target_2BK.log()[[0, 1, 0]], target_2BK)
     assert above.item() == pytest.approx(0.0, abs=1e-12)
     assert floor.item() > 0.1
+
+
+@pytest.mark.parametrize("teachers", [1, 3])
+def test_that_dino_takes_another_number_of_teacher_views(teachers: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    student_VBK, target_TBK = torch.randn(4, 3, 5, generator=generator), torch.rand(teachers, 3, 5, generator=generator)
+    target_TBK = target_TBK / target_TBK.sum(dim=-1, keepdim=True)
+    log_s = (student_VBK / 0.1).log_softmax(dim=-1).tolist()
+    pairs = [(t, v) for t in range(teachers) for v in range(4) if v != t]
+    naive = sum(-float(target_TBK[t, b, k]) * log_s[v][b][k] / 3 for t, v in pairs for b in range(3) for k in range(5))
+    assert losses.dino_loss_from_targets(student_VBK, target_TBK).item() == pytest.approx(naive / len(pairs), rel=1e-5)

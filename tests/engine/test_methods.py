@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,8 @@ def network(seed: int, width: int = 4) -> nn.Module:
 def batch(count: int = 6, seed: int = 3) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     pictures_BCHW = 3 * torch.randn(count, 1, 8, 8, generator=generator)
-    return Batch(
-        pictures_BCHW, torch.randint(5, (count,), generator=generator), torch.randperm(100, generator=generator)[:count]
-    )
+    labels_B = torch.randint(5, (count,), generator=generator)
+    return Batch((pictures_BCHW[None],), labels_B, torch.randperm(100, generator=generator)[:count])
 
 
 def taught(asked: Any) -> Method:
@@ -108,7 +106,7 @@ def test_that_shuffled_predictions_are_learnt_as_they_stand() -> None:
 
 def test_that_labels_matter_to_the_methods_that_have_them_and_to_no_other() -> None:
     seen = batch()
-    wrong = Batch(seen.pictures_BCHW, (seen.labels_B + 1) % 5, seen.index_B)
+    wrong = Batch(seen.views, (seen.labels_B + 1) % 5, seen.index_B)
     heard = {}
     for asked in TAUGHT[:6]:
         torch.manual_seed(0)
@@ -168,7 +166,7 @@ def test_that_a_student_is_given_the_answer_to_its_own_picture(asked: Any) -> No
     """The same pictures in another order: the same loss. Answers kept from an earlier order would change it."""
     method, seen = taught(asked), batch()
     order = torch.tensor([3, 0, 5, 1, 4, 2])
-    other = Batch(seen.pictures_BCHW[order], seen.labels_B[order], seen.index_B[order])
+    other = Batch((seen.pictures_BCHW[None, order],), seen.labels_B[order], seen.index_B[order])
     torch.manual_seed(11)
     first = method.loss(seen, 0)[0].item()
     torch.manual_seed(11)
@@ -270,7 +268,7 @@ def test_that_the_shuffle_is_another_one_at_each_step() -> None:
 
 def test_that_every_method_that_can_be_asked_for_is_there() -> None:
     names = [tag_of(kind) for kind in Asked.__args__]  # type: ignore[attr-defined]
-    assert names == list(METHODS) == ["supervised", "ban", "ban_label", "cwtm", "dkpp", "kd", "dkd"]
+    assert names == list(METHODS) == ["supervised", "ban", "ban_label", "cwtm", "dkpp", "kd", "dkd", "dino", "dinov2"]
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
@@ -285,9 +283,7 @@ def test_that_halves_give_a_finite_loss_in_full_precision(precision: torch.dtype
 
     for asked in TAUGHT[:6]:
         method = METHODS[tag_of(type(asked))](asked, Half(), Half())
-        seen = SimpleNamespace(
-            pictures_BCHW=torch.zeros(4, 1, 2, 2), labels_B=torch.tensor([0, 1, 2, 1]), index_B=torch.arange(4)
-        )
-        loss, shown = method.loss(seen, 0)  # type: ignore[arg-type]
+        seen = Batch((torch.zeros(1, 4, 1, 2, 2),), torch.tensor([0, 1, 2, 1]), torch.arange(4))
+        loss, shown = method.loss(seen, 0)
         assert loss.dtype == torch.float32 and loss.isfinite()
         assert all(value.isfinite() for value in shown.values())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from toys import LINEAGE, SINGLE, lineage, single
 
 from engine import recipe
-from engine.fields import Field, RecipeErrors
+from engine.fields import AUTO, Field, RecipeErrors
 from engine.recipe import Recipe, RunRecipe
 from engine.recipes import Ban, Supervised
 
@@ -40,7 +40,7 @@ def run_refusals(**different: Any) -> list[str]:
 
 @pytest.mark.parametrize("field", ALL, ids=lambda field: field.path)
 def test_that_a_field_has_a_label_a_help_and_a_default_inside_its_range(field: Field) -> None:
-    assert field.label and field.label[0].isupper() and not field.label.endswith(".")
+    assert field.label and field.label[0].isupper() and not field.label.removesuffix("temp.").endswith(".")
     assert len(field.help.split()) >= 2 and (field.help.endswith(".") or field.choices)
     if field.path in ("lineage", "data.path"):
         assert field.default is None
@@ -48,6 +48,8 @@ def test_that_a_field_has_a_label_a_help_and_a_default_inside_its_range(field: F
     assert field.default is not None
     if field.choices:
         assert field.default in field.choices
+    if field.auto and field.default == AUTO:
+        return
     for number in field.default if field.kind == "integers" else [field.default]:
         if field.kind in ("integer", "number", "integers"):
             assert field.low is None or number > field.low or (number == field.low and not field.low_open)
@@ -74,17 +76,23 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (["training.epochs="], "training.epochs: '' is not a whole number; write a value in [1, 100000] epochs"),
         (["training.epochs=true"], "training.epochs: true is not a whole number; write a value in [1, 100000] epochs"),
         (["training.epoch=3"], "training.epoch: unknown field 'epoch'; known, the nearest first: epochs, batch"),
-        (["optimizer.lr=nan"], "optimizer.lr: nan is outside its range; write a value in (0, 100]"),
-        (["optimizer.lr=inf"], "optimizer.lr: inf is outside its range; write a value in (0, 100]"),
-        (["optimizer.lr=0"], "optimizer.lr: 0.0 is outside its range; write a value in (0, 100]"),
-        (["optimizer.name=adamw", "optimizer.lr=11"], "optimizer.lr: 11.0 is outside its range; write a value in (0, 10]"),
+        (["optimizer.lr=nan"], 'optimizer.lr: nan is outside its range; write a value in (0, 100] or "auto"'),
+        (["optimizer.lr=inf"], 'optimizer.lr: inf is outside its range; write a value in (0, 100] or "auto"'),
+        (["optimizer.lr=0"], 'optimizer.lr: 0.0 is outside its range; write a value in (0, 100] or "auto"'),
+        (
+            ["optimizer.name=adamw", "optimizer.lr=11"],
+            'optimizer.lr: 11.0 is outside its range; write a value in (0, 10] or "auto"',
+        ),
         (["optimizer.name=adam"], "optimizer.name: unknown optimizer 'adam'; known, the nearest first: adamw, sgd"),
         (["augment.flip=1"], "augment.flip: 1 is not true or false; write true or false"),
-        (["data.name=creatures"], "data.name: unknown data 'creatures'; known, the nearest first: digits, folder"),
+        (
+            ["data.name=creature"],
+            "data.name: unknown data 'creature'; known, the nearest first: creatures, pictures, digits, folder",
+        ),
         (["data.name=folder"], "data.path: is missing; write the folder with one sub-folder a class"),
         (["data.name=folder", "data.path="], "data.path: is empty; write the folder with one sub-folder a class"),
         (["data.name=folder", "data.path=3"], 'data.path: 3 is not text; write "3", in quotes'),
-        (["data.path=here"], "data.path: digits has no such field; with data.name = folder there is one"),
+        (["data.path=here"], "data.path: digits has no such field; with data.name = folder or pictures there is one"),
         (["model.heads=3"], "model.heads: small_cnn has no such field; with model.name = vit there is one"),
         (
             ["model.depth=3"],
@@ -92,10 +100,11 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         ),
         (["data.test_share=1"], "data.test_share: 1.0 is outside its range; write a value in (0, 1)"),
         (["compute.device=gpu"], "compute.device: unknown choice 'gpu'; known, the nearest first: cpu, mps, auto, cuda"),
-        (["data.name=3"], "data.name: unknown data 3; known, the nearest first: digits, folder"),
+        (["data.name=3"], "data.name: unknown data 3; known, the nearest first: digits, creatures, folder, pictures"),
         (
             ["method.name=cwmt"],
-            "method.name: unknown method 'cwmt'; known, the nearest first: cwtm, supervised, ban, ban_label, dkpp, kd, dkd",
+            "method.name: unknown method 'cwmt'; known, the nearest first: "
+            "cwtm, supervised, ban, ban_label, dkpp, kd, dkd, dino, dinov2",
         ),
         (
             ["method.temperature=2"],
@@ -241,7 +250,7 @@ def test_that_a_run_and_its_teacher_belong_together() -> None:
         "method.teacher_run: is for a lineage's recipe; in a run's write teacher"
     ]
     assert run_refusals(**taught | {"method": {"name": "supervised"}}) == [
-        "method.name: a run with a teacher needs a method that listens to it; a run without one is supervised"
+        "method.name: a run with a teacher needs a method that listens to it; a run without one is supervised or dino"
     ]
     assert [refusal.partition(":")[0] for refusal in run_refusals(method={"name": "ban"})] == ["method.name"]
 
@@ -306,7 +315,7 @@ def test_that_a_file_of_another_encoding_is_refused_and_a_byte_order_mark_forgiv
 
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_that_a_recipe_we_ship_is_read_and_expands(name: str) -> None:
-    own = tomllib.loads(recipe.shipped_text(name))["data"]["name"] == "folder"
+    own = tomllib.loads(recipe.shipped_text(name))["data"]["name"] in ("folder", "pictures")
     file = recipe.read(name, [f"data.path={HERE}"] if own else [])
     runs = list(file.runs())
     assert len(runs) == len(file.recipe.seeds) * (file.recipe.generations + 1)
@@ -570,7 +579,7 @@ def agreeing(table: dict[str, Any]) -> dict[str, Any]:
         if model["name"] in ("resnet", "densenet"):
             model["depth"] = 20 if model["name"] == "resnet" else 40
         if model["name"] == "vit":
-            model["width"] = model.get("heads", 3) * 8
+            model["width"], model["patch"] = model.get("heads", 3) * 8, 4
     table["schedule"]["warmup_epochs"] = 0.5
     return {**table, "data": data}
 

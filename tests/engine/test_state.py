@@ -241,6 +241,43 @@ def test_that_the_log_tells_the_story_with_clock_step_and_level() -> None:
     assert state.not_finite is not None and state.teacher is not None
 
 
+def diagnosed(step: int, verdict: str = "uniform") -> events.Diagnosed:
+    return events.Diagnosed(step=step, since=step - 2, verdict=verdict, evidence="entropy 5.5 of 5.5", cause="too warm")
+
+
+def test_that_a_diagnosis_is_present_until_it_has_recovered() -> None:
+    state = folded(*toys.history(1, 2, 3), diagnosed(3), diagnosed(3, "exploding"))
+    assert list(state.diagnoses) == ["uniform", "exploding"] and state.diagnoses["uniform"].cause == "too warm"
+    assert (state.log[-2].level, state.log[-2].text) == ("warn", "uniform: entropy 5.5 of 5.5")
+    state.fold(events.Recovered(step=4, verdict="uniform"))
+    assert list(state.diagnoses) == ["exploding"] and state.log[-1].text == "uniform is over"
+
+
+def test_that_what_a_resumed_run_has_not_reached_yet_is_not_its_diagnosis() -> None:
+    told = (*toys.history(1, 2, 3, 4), diagnosed(2), diagnosed(4, "exploding"))
+    assert list(folded(*told, toys.started(2, step=2)).diagnoses) == ["uniform"]
+
+
+def test_that_going_back_abandons_what_came_after_within_the_attempt() -> None:
+    saved = [events.CheckpointSaved(step=step, path=f"checkpoints/step-{step:08d}") for step in (10, 20)]
+    changed = [events.Changed(step=step, field="optimizer.lr", value=0.5) for step in (5, 15)]
+    other = events.Changed(step=15, field="probes.every_epochs", value=2)
+    back = events.RolledBack(step=23, to_step=10, verdict="exploding", skip=[21, 22], changes={"optimizer.lr": 0.05})
+    state = folded(*toys.history(10, 20), toys.measured(20, accuracy=0.5), *saved, *changed, other, diagnosed(20), back)
+    assert (state.step, state.epoch, state.attempt, state.measured_at) == (10, 1.0, 1, 10)
+    assert points(state.curves["train/loss"]) == [(10, 1.0, True), (20, 1.0, False)]
+    assert [point.step for point in state.checkpoints] == [10] and not state.diagnoses
+    assert state.rollbacks == [back] and state.skips == {21, 22}
+    assert state.changes == [changed[0], other], "the remedy's field is what the remedy says, whatever was asked later on"
+    assert state.log[-1].text == "rolled back from step 23 to 10, past 2 skipped steps: exploding"
+
+
+def test_that_a_skipped_step_is_skipped_in_every_attempt() -> None:
+    back = events.RolledBack(step=9, to_step=6, verdict="not finite", skip=[8])
+    state = folded(*toys.history(6, 9), back, toys.started(2, step=0), toys.started(3, step=6))
+    assert state.skips == {8} and len(state.rollbacks) == 1
+
+
 def test_that_a_resumed_attempt_says_where_it_begins() -> None:
     state = folded(toys.started(), toys.started(2, step=12000))
     assert state.log[-1].text == "attempt 2 resumed at step 12,000, process 4321 on here"
@@ -279,6 +316,9 @@ anything = st.one_of(
     st.builds(events.Changed, step=counts, field=words, value=seconds),
     st.builds(events.Warned, step=counts, text=words),
     st.builds(events.LossNotFinite, first_step=counts, last_step=counts, pictures=st.just([])),
+    st.builds(events.Diagnosed, step=counts, verdict=words, evidence=words, cause=words, remedies=st.just([])),
+    st.builds(events.Recovered, step=counts, verdict=words),
+    st.builds(events.RolledBack, step=counts, to_step=counts, verdict=words, skip=st.lists(counts, max_size=3)),
     st.builds(events.Finished, reason=st.sampled_from(["completed", "stopped", "paused", "failed"]), detail=words),
 )
 sights = st.builds(Vital, held=st.booleans(), local=st.booleans(), silent_s=st.floats(0, 100), attempt=st.integers(0, 99))

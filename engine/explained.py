@@ -1,0 +1,99 @@
+"""What `filial explain` says: every value of a recipe in force, where it comes from and why. Trains nothing, opens no picture.
+
+Its own room, since it needs neither runs nor a queue: it answers before these would have been imported.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from engine import recipe, scaled, words
+from engine.fields import Field, RecipeError, fields_in
+from engine.recipe import RecipeFile
+from engine.scaled import Facts, Why
+
+WIDE = 160  # columns of a file or a pipe, which has none of its own
+
+
+def explain(file: RecipeFile, as_json: bool) -> int:
+    """Every value in force, with its unit, where it comes from and why: a JSON object, or a table."""
+    known, said = _pictures_of(file.recipe.data)
+    asked, resolved = scaled.resolve(file.recipe, known)
+    waiting = scaled.still_auto(asked)
+    later = {path: Why("data", "worked out from the pictures once they are known") for path in waiting}
+    why = scaled.reasons(asked, recipe.flat(file.document.unwrap()), resolved | later)
+    rows = [_row(field, value, why[field.path]) for field, value in fields_in(asked)]
+    if as_json:
+        pictures = known.pictures if known else None
+        told = {"lineage": asked.lineage, "pictures": pictures, "said": said, "auto": waiting, "values": rows}
+        print(json.dumps(told, indent=1))  # noqa: T201
+        return 0
+    out = _out()
+    out.print(f"{asked.lineage}: {said}" + (f", {_steps(asked, known)}" if known else ""))
+    out.print(_table(rows))
+    if waiting:
+        out.print(f"Left auto until the pictures are known: {', '.join(waiting)}")
+    return 0
+
+
+def _pictures_of(data: recipe.Data) -> tuple[Facts | None, str]:
+    """What is known of the pictures without decoding one, and the same in words. A folder is listed, nothing more."""
+    known = scaled.facts(data)
+    if known is None and isinstance(data, recipe.Own):
+        from engine.data import listing  # numpy and Pillow, which nobody else here needs
+
+        try:
+            find = listing.find_all if isinstance(data, recipe.Unlabelled) else listing.find
+            found = find(Path(data.path), lambda done, total: None)
+        except RecipeError as error:
+            return None, f"how many pictures there are is not known ({error})"
+        pool = sum(entry.part not in ("val", "test") for entry in found.entries)
+        many = scaled.training_pictures(data, pool, "test" in found.given, "val" in found.given)
+        known = scaled.facts(data, many, len(found.classes))
+    return (
+        known,
+        f"{words.plural(known.pictures, 'picture')} to train on" if known else "it is not known how many pictures train",
+    )
+
+
+def _steps(asked: recipe.Recipe, known: Facts) -> str:
+    each = known.per_epoch(asked.training.batch)
+    return f"{words.plural(each, 'step')} an epoch, {words.count(each * asked.training.epochs)} in all"
+
+
+def _row(field: Field, value: Any, why: Why) -> dict[str, Any]:
+    plain = list(value) if isinstance(value, tuple) else value
+    return {
+        "path": field.path,
+        "label": field.label,
+        "value": plain,
+        "unit": field.unit,
+        "source": why.source,
+        "why": why.reason,
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Grouped by the recipe's tables; what stands outside of any comes first."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("field", "value", "unit", "source"):
+        table.add_column(name, no_wrap=name != "value", overflow="fold")
+    table.add_column("why", ratio=1)
+    group = ""
+    for row in sorted(rows, key=lambda row: "." in row["path"]):
+        here, _, key = row["path"].rpartition(".")
+        if here != group:
+            group = here
+            table.add_row(f"[{here}]")
+        value = row["value"] if isinstance(row["value"], str) else json.dumps(row["value"])
+        table.add_row(f"  {key}" if here else key, value, row["unit"], row["source"], row["why"])
+    return table
+
+
+def _out() -> Console:
+    out = Console(highlight=False, markup=False)  # a lineage may be called [old]
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=WIDE)

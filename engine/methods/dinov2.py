@@ -1,0 +1,210 @@
+"""DINO with patches hidden from the student (iBOT) and features spread apart (KoLeo): DINOv2 (Oquab et al. 2023,
+arXiv:2304.07193).
+
+Here: what one step adds to DINO's. The losses are in losses.py, the blocks that are hidden in data/masks.py.
+
+Shapes: B images, V student crops of which the first T are the teacher's, N = T B global crops, P patches of one, M hidden
+patches of all, K prototypes, D features.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine import losses
+from engine.data import masks
+from engine.data.batch import Batch
+from engine.data.order import uniforms
+from engine.methods.dino import HEAD, Dino, follow, projected, through
+from engine.models.heads import DinoHead
+from engine.recipes import Dinov2 as Asked
+
+PATCHES, TOKEN, PATCH_CENTER = "dino_patch_head.", "dino_mask_token", "dino_patch_center"
+
+
+class Dinov2(Dino):
+    """The teacher sees whole crops; the student must also say what is behind the patches that it does not see."""
+
+    def __init__(self, asked: Asked, student: nn.Module, teacher: nn.Module | None) -> None:
+        if not hasattr(student, "features_and_patches"):
+            raise ValueError("name: dinov2 hides patches, so it needs a vision transformer with a CLS token; write vit")
+        super().__init__(asked, student, teacher)
+        self.mask_token = nn.Parameter(torch.zeros(int(student.embed_dim)))  # type: ignore[arg-type]
+        count = int(asked.patch_prototypes if asked.separate_heads else asked.prototypes)
+        self.register_buffer("patch_center_K", torch.zeros(count))
+        self.patch_center_K: Tensor
+        if asked.separate_heads:
+            sizes = (asked.hidden, asked.bottleneck, asked.layers, asked.batch_norm, asked.frozen_scale)
+            self.own_head: nn.Module | None = DinoHead(int(student.embed_dim), count, *sizes)  # type: ignore[arg-type]
+            self.own_teacher_head: nn.Module | None = copy.deepcopy(self.own_head).requires_grad_(False)
+        else:
+            self.own_head = self.own_teacher_head = None
+
+    @property
+    def patch_head(self) -> nn.Module:
+        return self.own_head if self.own_head is not None else self.head
+
+    @property
+    def teacher_patch_head(self) -> nn.Module:
+        return self.own_teacher_head if self.own_teacher_head is not None else self.teacher_head
+
+    # ---- what is trained, and how fast ----------------------------------------------------------------------------------
+
+    def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
+        yield from super().trained()
+        yield TOKEN, self.mask_token
+        if self.own_head is not None:
+            named = self.own_head.named_parameters(prefix=PATCHES.rstrip("."))
+            yield from ((name, weight) for name, weight in named if weight.requires_grad)
+
+    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """By depth, as in DINOv2's get_params_groups: a rate for each layer, no decay for biases, norms and scales. Tokens
+        decay, the one of hidden patches too."""
+        body: Any = getattr(self.student, "body", self.student)
+        depth = len(body.blocks)
+        groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
+        for name, weight in self.trained():
+            share = self.asked.layer_decay ** (depth + 1 - layer_of(name, depth))
+            share *= self.asked.patch_rate if is_stem(name) else 1
+            is_wide = weight.ndim > 1 or name == TOKEN
+            decays = is_wide and not name.endswith(".bias") and "norm" not in name and "gamma" not in name
+            is_last = ".last." in name
+            groups.setdefault((share, decays, is_last), []).append(weight)
+        return [
+            {
+                "params": weights,
+                "weight_decay": weight_decay if decays else 0.0,
+                "decays": decays,
+                "share": share,
+                "last": is_last,
+            }
+            for (share, decays, is_last), weights in groups.items()
+        ]
+
+    def rate_share(self, group: Mapping[str, Any], step: int) -> float:
+        """Of the learning rate. The prototypes stay at first by a rate of 0, while the optimizer goes on collecting moments."""
+        frozen = group["last"] and step < self.asked.freeze_epochs * self.per_epoch
+        return 0.0 if frozen else float(group["share"])
+
+    def before_optimizer(self, step: int) -> None:
+        """Nothing: see rate_share."""
+
+    def clip(self, limit: float) -> Tensor:
+        """The backbone and each head by itself. Returns the length of the whole gradient before."""
+        parts: dict[str, list[nn.Parameter]] = {}
+        for name, weight in self.trained():
+            parts.setdefault(next((part for part in (HEAD, PATCHES) if name.startswith(part)), ""), []).append(weight)
+        lengths = [nn.utils.clip_grad_norm_(weights, limit or float("inf")) for weights in parts.values()]
+        whole: Tensor = torch.linalg.vector_norm(torch.stack(lengths))
+        return whole
+
+    # ---- one step -------------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        asked, teacher = self.asked, self.teacher
+        assert teacher is not None
+        global_TBCHW, *local = batch.views
+        whole_NCHW, temperature = global_TBCHW.flatten(0, 1), self.schedules["schedule/teacher_temp"](step)
+        with torch.no_grad():
+            cls_ND, patches_NPD = teacher.features_and_patches(whole_NCHW)  # type: ignore[operator]
+            teacher_TBK = projected(self.teacher_head, cls_ND.unflatten(0, global_TBCHW.shape[:2]))
+            target_TBK = self.targets(teacher_TBK, temperature)
+        hidden_NP = self.hidden(batch, patches_NPD.shape[1])
+        mask_NP = torch.from_numpy(hidden_NP).to(whole_NCHW.device)
+        cls_ND, seen_NPD = self.student.features_and_patches(whole_NCHW, (mask_NP, self.mask_token))  # type: ignore[operator]
+        features_VBD = cls_ND.unflatten(0, global_TBCHW.shape[:2])
+        if local:
+            features_VBD = torch.cat([features_VBD, through(self.student, tuple(local))])
+        student_VBK = projected(self.head, features_VBD)
+        dino = losses.dino_loss_from_targets(student_VBK, target_TBK, asked.student_temp)
+        self.said_TBK, self.said_MK = teacher_TBK, None
+        ibot = self.patch_loss(hidden_NP, seen_NPD, patches_NPD, temperature)
+        koleo = self.koleo(features_VBD[: len(global_TBCHW)])
+        total = dino + asked.ibot_weight * ibot + asked.koleo_weight * koleo
+        signs = self.signs(dino.detach(), features_VBD, student_VBK, target_TBK, step)
+        return total, {**signs, "train/loss": total, "train/ibot": ibot, "train/koleo": koleo}
+
+    def hidden(self, batch: Batch, patches: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which patches of which global crop are hidden, [N, P]: a function of the step (as train.py has seeded it), the
+        picture and the crop."""
+        crops, side = len(batch.views[0]), math.isqrt(patches)
+        asked, index_B = self.asked, batch.index_B.cpu().numpy()
+        if not asked.ibot_weight:
+            return np.zeros((crops * len(index_B), patches), dtype=np.bool_)
+        u_NK = np.concatenate([uniforms(torch.initial_seed(), 0, index_B, crop, masks.NUMBERS) for crop in range(crops)])
+        ratio = (asked.mask_ratio_low, asked.mask_ratio_high)
+        return masks.masks(u_NK, side, side, asked.mask_probability, ratio)
+
+    def patch_loss(self, hidden_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
+        """iBOT: what the teacher says of the same patch of the same crop, unmasked."""
+        place_M = torch.from_numpy(np.flatnonzero(hidden_NP)).to(seen_NPD.device)
+        if not len(place_M):
+            return seen_NPD.sum() * 0.0
+        weight_NP = hidden_NP / np.maximum(1, hidden_NP.sum(axis=1, keepdims=True))
+        weight_M = torch.from_numpy(weight_NP[hidden_NP]).to(seen_NPD.device, torch.float32)
+        with torch.no_grad():
+            said_MK = self.teacher_patch_head(whole_NPD.flatten(0, 1).index_select(0, place_M))
+            target_MK = self.patch_targets(said_MK, temperature)
+            self.said_MK = said_MK
+        student_MK = self.patch_head(seen_NPD.flatten(0, 1).index_select(0, place_M))
+        return losses.ibot_loss(student_MK, target_MK, weight_M, len(hidden_NP), self.asked.student_temp)
+
+    def patch_targets(self, said_MK: Tensor, temperature: float) -> Tensor:
+        if self.asked.centering == "centre":
+            return losses.centered_target(said_MK, self.patch_center_K, temperature)
+        return losses.sinkhorn_knopp(said_MK, temperature)
+
+    def koleo(self, features_TBD: Tensor) -> Tensor:
+        """Of each global crop separately, their sum. A single picture has no neighbour."""
+        if not self.asked.koleo_weight or features_TBD.shape[1] < 2:
+            return features_TBD.sum() * 0.0
+        return torch.stack([losses.koleo_loss(features_BD) for features_BD in features_TBD]).sum()
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        super().after_step(step)
+        if self.own_head is not None and self.own_teacher_head is not None:
+            momentum = self.schedules["schedule/momentum"](step)
+            follow([*self.own_head.parameters()], [*self.own_teacher_head.parameters()], momentum)
+        if self.asked.centering == "centre" and self.said_MK is not None:
+            self.patch_center_K.copy_(losses.update_center(self.patch_center_K, self.said_MK, self.asked.center_momentum))
+        self.said_MK = None
+
+    # ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, dict[str, Tensor]]:
+        kept = super().weights()
+        kept["model"][TOKEN] = self.mask_token.detach()
+        kept["teacher"][PATCH_CENTER] = self.patch_center_K
+        if self.own_head is not None and self.own_teacher_head is not None:
+            kept["model"] |= self.own_head.state_dict(prefix=PATCHES)
+            kept["teacher"] |= self.own_teacher_head.state_dict(prefix=PATCHES)
+        return kept
+
+    def load_weights(self, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+        own = (PATCHES, TOKEN, PATCH_CENTER)
+        super().load_weights({p: {n: t for n, t in kept.items() if not n.startswith(own)} for p, kept in weights.items()})
+        with torch.no_grad():
+            self.mask_token.copy_(weights["model"][TOKEN])
+        self.patch_center_K.copy_(weights["teacher"][PATCH_CENTER])
+        for part, head in (("model", self.own_head), ("teacher", self.own_teacher_head)):
+            if head is not None:
+                head.load_state_dict({n.removeprefix(PATCHES): t for n, t in weights[part].items() if n.startswith(PATCHES)})
+
+
+def layer_of(name: str, depth: int) -> int:
+    """0 for what comes before the first block, 1 to `depth` for the blocks, one more for what follows."""
+    parts = name.removeprefix("body.").split(".")
+    if parts[0] == "blocks":
+        return int(parts[1]) + 1
+    before = ("cls", "positions", "registers", "patches", "cls_token", "pos_embed", "reg_token", "patch_embed", TOKEN)
+    return 0 if parts[0] in before else depth + 1
+
+
+def is_stem(name: str) -> bool:
+    return name.removeprefix("body.").startswith(("patches.", "patch_embed."))

@@ -1,0 +1,69 @@
+"""A recipe explained: what stands in the table and in JSON, and what is said where the pictures are not known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import explained, recipe
+from engine.__main__ import main
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Explains a recipe with changes and gives what was printed."""
+
+    def explain(*sets: str, name: str = "dino-creatures") -> str:
+        assert explained.explain(recipe.read(name, sets), as_json=False) == 0
+        return capsys.readouterr().out
+
+    return explain
+
+
+def line_of(said: str, field: str) -> list[str]:
+    return next(line.split() for line in said.splitlines() if line.split()[:1] == [field])
+
+
+def test_that_every_value_is_explained_with_its_unit_source_and_reason(said: Callable[..., str]) -> None:
+    told = said()
+    assert told.startswith("creatures-dino: 2,800 pictures to train on, 44 steps an epoch, 2,640 in all")
+    assert line_of(told, "prototypes")[1:6] == ["256", "data", "256", "prototypes", "for"]
+    assert line_of(told, "local_size")[1:4] == ["24", "px", "data"]
+    assert line_of(told, "mix")[1:4] == ["1.0", "user", "stands"]
+    assert line_of(told, "student_temp")[1:3] == ["0.1", "paper"]
+    assert ["[method]"] in [line.split() for line in told.splitlines()]
+    assert "Left auto" not in told
+
+
+def test_that_an_explanation_in_json_has_every_value_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained.explain(recipe.read("dino-creatures", ["training.epochs=10"]), as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    values = {row["path"]: row for row in told["values"]}
+    assert len(values) == len(told["values"]) and told["pictures"] == 2800 and told["auto"] == []
+    assert values["training.epochs"] | {"label": ""} == {
+        "path": "training.epochs", "label": "", "value": 10, "unit": "epochs", "source": "user", "why": "stands in the recipe",
+    }  # fmt: skip
+    assert [path for path, row in values.items() if row["value"] == "auto"] == []
+    assert values["seeds"]["value"] == [0, 1, 2] and values["method.momentum"]["source"] == "data"
+
+
+def test_that_a_folder_is_counted_without_opening_a_picture(tmp_path: Path, said: Callable[..., str]) -> None:
+    for number in range(20):
+        place = tmp_path / ("cat" if number % 2 else "dog") / f"{number}.png"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"no picture at all")
+    told = said(f"data={{name='folder', path='{tmp_path.as_posix()}', test_share=0.2, val_share=0.1}}")
+    assert "14 pictures to train on, 1 step an epoch" in told and line_of(told, "global_size")[1:4] == ["32", "px", "data"]
+
+
+def test_that_pictures_that_are_not_there_leave_the_rest_auto(tmp_path: Path, said: Callable[..., str]) -> None:
+    told = said(f"data={{name='folder', path='{tmp_path.as_posix()}/none'}}", "optimizer.lr=auto")
+    assert "how many pictures there are is not known (data.path: " in told and "is not there" in told
+    assert line_of(told, "momentum")[1:3] == ["auto", "data"] and line_of(told, "lr")[1:3] == ["0.0005", "data"]
+    assert "Left auto until the pictures are known: method.global_size, " in told
+
+
+def test_that_explain_is_a_verb_that_refuses_like_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "born-again-digits", "--set", "training.epochs=0"]) == 2
+    assert "training.epochs: 0 is outside its range" in capsys.readouterr().err
