@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from engine import words
 from engine.fields import TAG, Field, RecipeErrors, fields_of, tag_of
-from engine.recipe import Data, Recipe, parse
+from engine.recipe import Data, parse_data
 from studio import recipe_fields
 from studio.lineage_pictures import Pictures
 
 Table = Mapping[str, Any]  # a recipe's data table
 
 SHAPING = ("data.size", "data.colour")  # what a picture becomes before anything sees it
-SPLITTING = ("path", "size", "colour", "split_seed", "test_share", "val_share", "probe")  # what makes it this data set
+SPLITTING = ("path", "size", "colour", "split_seed", "test_share", "val_share", "probe", "eval_path")  # what makes it this set
 PROBES, FEWEST, MOST = 12, 8, 16  # probe pictures: by default, at least, at most
 BALANCED = 1.5  # up to here classes count as equally large
 LARGEST_SIDE = 256  # px kept of a sheet's picture: it is never shown larger
@@ -66,7 +66,7 @@ class Answer(Struct, frozen=True):
 
     name: str
     pictures: int
-    classes: tuple[ClassCount, ...]
+    classes: tuple[ClassCount, ...]  # none: nothing tells the pictures apart
     size: tuple[int, int]  # height, width
     channels: int
     found_sizes: dict[str, tuple[int, int]] = {}
@@ -80,6 +80,8 @@ class Answer(Struct, frozen=True):
     given: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     sheet: str = ""
+    kind: str = ""  # of data set: a folder that nobody has sorted is another one than was asked for
+    parts: dict[str, int] = {}  # pictures by part
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,8 @@ class Scan:
         return self.part("test")
 
     def part(self, name: str) -> int:
-        return sum(getattr(one, name) for one in self.answer.classes)
+        of_classes: int = sum(getattr(one, name) for one in self.answer.classes)
+        return self.answer.parts.get(name, of_classes)
 
     def class_name(self, place: int) -> str:
         """Of a test picture; empty for one that is not on the sheet."""
@@ -121,7 +124,7 @@ class Scan:
 def read(table: Table, answer: Mapping[str, Any]) -> Scan:
     """The answer with its sheet. Raises ValueError for an answer of another form; a damaged sheet only lacks its pictures."""
     asked = msgspec.convert(answer, Answer)
-    return Scan(dict(table), asked, _sheet(Path(asked.sheet)))
+    return Scan(_as_kind(table, asked.kind), asked, _sheet(Path(asked.sheet)))
 
 
 def _sheet(path: Path) -> Sheet:
@@ -194,7 +197,7 @@ def recent(asked: Iterable[Data]) -> list[tuple[str, str, Table]]:
 def folder_table(path: str, like: Table | None = None) -> Table:
     """The table for a folder that was just chosen; it becomes what the pictures looked at before became."""
     kind = folder_kind()
-    shaping = shape(like) if like and like.get(TAG) == kind else {}
+    shaping = shape(like) if like and is_folder(str(like.get(TAG))) else {}
     return {TAG: kind, "path": path, **{_key(one): shaping.get(_key(one), one.default) for one in shaping_fields({TAG: kind})}}
 
 
@@ -222,6 +225,13 @@ def same_pictures(one: Scan, other: Scan) -> bool:
     )
 
 
+def _as_kind(table: Table, kind: str) -> Table:
+    """The table of the kind that the pictures turned out to be, with what both have."""
+    if kind in ("", table.get(TAG)) or kind not in kinds():
+        return dict(table)
+    return {TAG: kind, **{_key(one): table[_key(one)] for one in _fields(kind) if _key(one) in table}}
+
+
 def title(table: Table) -> str:
     """What a person calls the data set: the folder's name, or its own."""
     path = str(table.get("path", ""))
@@ -231,7 +241,7 @@ def title(table: Table) -> str:
 def refusal(table: Table) -> tuple[str, str]:
     """(field, sentence) of what the recipe would refuse at once; empty if nothing."""
     try:
-        parse(Recipe, {"lineage": "scan", "data": table})
+        parse_data(table)
     except RecipeErrors as refused:
         first = refused.errors[0]
         return first.field, first.problem
@@ -281,7 +291,7 @@ class Figure(NamedTuple):
 def sentence(scan: Scan) -> tuple[str, str]:
     """ "creatures" and ", 12,000 pictures in 10 classes; 3 broken, 41 doubled"."""
     answer = scan.answer
-    what = f", {words.plural(answer.pictures, 'picture')} in {_classes_words(len(answer.classes))}"
+    what = f", {words.plural(answer.pictures, 'picture')} {_classes_words(len(answer.classes))}"
     broken, doubled = _broken(answer), _doubled(answer)
     wrong = [f"{words.count(broken)} broken"] * bool(broken) + [f"{words.count(doubled)} doubled"] * bool(doubled)
     return title(scan.table), what + (f"; {', '.join(wrong)}" if wrong else "; none broken, none doubled")
@@ -306,7 +316,7 @@ def figures(scan: Scan) -> list[Figure]:
 
 
 def _classes_words(count: int) -> str:
-    return f"{words.count(count)} {'class' if count == 1 else 'classes'}"
+    return f"in {words.count(count)} {'class' if count == 1 else 'classes'}" if count else "without classes"
 
 
 def _broken(answer: Answer) -> int:
@@ -386,9 +396,12 @@ def _crossing_words(answer: Answer) -> str:
 
 
 def _balance(answer: Answer) -> Finding:
+    if not answer.classes:
+        said = f"{words.plural(answer.pictures, 'picture')} without classes"
+        return Finding("note", said, "DINO learns from them; other methods need one sub-folder a class")
     sizes = sorted(answer.classes, key=lambda one: one.total)
-    if not sizes or not sizes[0].total:
-        return Finding("warn", "A class has no pictures", sizes[0].name if sizes else "")
+    if not sizes[0].total:
+        return Finding("warn", "A class has no pictures", sizes[0].name)
     smallest, largest = sizes[0], sizes[-1]
     times = largest.total / smallest.total
     if times <= BALANCED:

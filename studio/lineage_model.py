@@ -64,6 +64,9 @@ class Seen(Protocol):
 
 
 NOTHING = Lineage(())
+ACCURACY, NEIGHBOURS = "Accuracy", "k-NN of the teacher"
+RANK, LINEAR = "feature/rank@test", "linear/teacher@test"
+AVERAGES = ("dino", "dinov2")  # methods whose teacher is an average of its student: F0 is the whole lineage
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,11 @@ class Study:
     rows: tuple[Row, ...] = ()
     problem: str = ""
     left_out: tuple[str, ...] = ()
+    measured: str = ACCURACY  # what `rows` hold
+
+    @property
+    def by_neighbours(self) -> bool:
+        return self.measured == NEIGHBOURS
 
     def row(self, generation: int) -> Row | None:
         return next((row for row in self.rows if row.generation == generation), None)
@@ -97,13 +105,34 @@ def fingerprint(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[str, in
 
 def study(finished: Sequence[tuple[Run, RunState]]) -> Study:
     """Read what the runs predicted on the test pictures, and judge it."""
-    found, left_out = _predictions(finished, "test")
+    labelled = [(run, state) for run, state in finished if not is_unlabelled(state)]
+    found, left_out = _predictions(labelled, "test")
+    measures = {name for _, state in labelled for name in state.curves}
+    measured = NEIGHBOURS if "knn/teacher@test" in measures and "test/accuracy" not in measures else ACCURACY
     try:
         lineage = Lineage.from_predictions(found)
     except ComparisonError as error:
-        return Study(problem=str(error), left_out=left_out)
+        return Study(problem=str(error), left_out=left_out, measured=measured)
     judged = compare.verdicts(lineage)
-    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out)
+    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out, measured=measured)
+
+
+def is_unlabelled(state: RunState) -> bool:
+    """Whether a complete run was measured by its features alone: there were no classes to name."""
+    return RANK in state.curves and not {"test/accuracy", "knn/teacher@test"} & set(state.curves)
+
+
+def over_seeds(runs: Iterable[Seen], metric: str) -> list[float]:
+    """The newest value of a metric in each run that has one."""
+    curves = (one.state.curves.get(metric) for one in runs)
+    return [curve.last for curve in curves if curve is not None and curve.kept.any()]
+
+
+def mean_words(values: Sequence[float], say: Callable[[float], str], spread: Callable[[float], str]) -> tuple[str, str]:
+    """The mean in words, and "± 0.4, 3 seeds"."""
+    seeds = words.plural(len(values), "seed")
+    around = f"± {spread(float(np.std(values, ddof=1)))}, " if len(values) > 1 else ""
+    return say(float(np.mean(values))), f"{around}{seeds}"
 
 
 def _predictions(finished: Sequence[tuple[Run, RunState]], split: str) -> tuple[list[Predictions], tuple[str, ...]]:
@@ -122,10 +151,29 @@ def _predictions(finished: Sequence[tuple[Run, RunState]], split: str) -> tuple[
     return found, tuple(left_out)
 
 
+def against(own: Study, finished: Sequence[tuple[Run, RunState]], name: str) -> str:
+    """What may be said of a lineage's newest generation against another lineage's: "+1.5 ± 0.5 better than slow, p = 0.003"."""
+    other = study(finished)
+    if other.problem or not other.generations or not own.generations:
+        return other.problem or f"{name if own.generations else 'this lineage'} has nothing finished to compare"
+    if other.measured != own.measured:
+        return f"{name} is measured by {other.measured[:1].lower()}{other.measured[1:]}, which is something else"
+    child, parent = own.lineage.generations[-1], other.lineage.generations[-1]
+    try:
+        verdict = compare.pair_verdict(child, parent)
+    except ComparisonError as error:
+        return str(error)
+    figure, said = compare.verdict_parts(verdict)
+    return f"{figure} {said.replace(f'F{parent.generation},', f'{name},', 1)}"
+
+
 def suspects(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[Suspect, ...], str]:
     """Training pictures whose label most networks contradict, and why there are none if they cannot be compared."""
+    found = _predictions(finished, "train")[0]
+    if finished and not found:
+        return (), "These runs keep no predictions of their training pictures"
     try:
-        return tuple(compare.suspects(_predictions(finished, "train")[0])), ""
+        return tuple(compare.suspects(found)), ""
     except ComparisonError as error:
         return (), str(error)
 
@@ -184,20 +232,63 @@ def _box(generation: int, runs: Sequence[Seen], done: Study, say: Callable[[Any]
     row = done.row(generation)
     box = Box(generation, learns_from(runs), progress=progress(runs, say))
     if row is None:
-        unread = all(one.state.completed for one in runs)
-        return replace(box, verdict=("", "finished, but not compared" if unread else _first(runs)))
+        return _without_row(box, runs)
     seeds = words.plural(len(row.seeds), "seed") if len(row.seeds) == len(runs) else f"{len(row.seeds)} of {len(runs)} seeds"
     plus_minus = "" if row.sd is None else f"± {words.points(row.sd).lstrip('+')}, "
-    box = replace(box, mean=row.mean, figure=words.percent(row.mean), spread=plus_minus + seeds, per_seed=row.per_seed)
+    figure = ("k-NN " if done.by_neighbours else "") + words.percent(row.mean)
+    box = replace(box, mean=row.mean, figure=figure, spread=plus_minus + seeds, per_seed=row.per_seed)
     if row.verdict is None:
-        return replace(box, verdict=("", _first(runs) or "no finished seed in common with its teacher"))
+        first = _worth(runs) or _first(runs) or "no finished seed in common with its teacher"
+        return replace(box, verdict=("", first), why=_worth_explained(runs))
     parts = compare.verdict_parts(row.verdict)
     return replace(box, judgement=row.verdict.word, verdict=parts, why=explained(row.verdict, done))
+
+
+def _without_row(box: Box, runs: Sequence[Seen]) -> Box:
+    """Not complete, not readable, or without labels: then the rank of its features is all there is."""
+    unlabelled = [one for one in runs if one.state.completed and is_unlabelled(one.state)]
+    if unlabelled:
+        figure, spread = mean_words(over_seeds(unlabelled, RANK), _rank, _rank)
+        return replace(
+            box, figure=f"rank {figure}", spread=spread, verdict=("", "of its features; no labels to be right about")
+        )
+    unread = all(one.state.completed for one in runs)
+    return replace(box, verdict=("", "finished, but not compared" if unread else _first(runs)))
+
+
+def _rank(value: float) -> str:
+    return words.number(value, 2)
+
+
+def _points(value: float) -> str:
+    return words.points(value).lstrip("+")
+
+
+def _worth(runs: Sequence[Seen]) -> str:
+    """ "linear 71.0 % ± 0.4, student's k-NN 62.0 %", of runs that have no classifier."""
+    found = []
+    if linear := over_seeds(runs, LINEAR):
+        figure, spread = mean_words(linear, words.percent, _points)
+        found.append(f"linear {figure} {spread.rpartition(',')[0]}".strip())
+    if student := over_seeds(runs, "knn/student@test"):
+        found.append(f"student's k-NN {words.percent(float(np.mean(student)))}")
+    return ", ".join(found)
+
+
+def _worth_explained(runs: Sequence[Seen]) -> str:
+    if not _worth(runs):
+        return ""
+    return (
+        "k-NN: how often the 20 nearest training pictures, by the teacher's features, vote for the right class of a test "
+        "picture. linear: accuracy of a linear classifier trained on the same features. Neither changes the network."
+    )
 
 
 def _first(runs: Sequence[Seen]) -> str:
     if any(one.generation for one in runs):
         return ""
+    if any(one.method in AVERAGES for one in runs):
+        return "its teacher is its own average"
     taught = any(one.recipe and one.recipe.teacher for one in runs)
     return "first generation" if taught else "first generation, no teacher"
 
@@ -221,6 +312,8 @@ def learns_from(runs: Sequence[Seen]) -> str:
         return ""
     teacher = _teacher(runs)
     known = {
+        "dino": "no labels, its own average",
+        "dinov2": "no labels, its own average",
         "supervised": "labels only",
         "ban": f"{teacher}'s predictions",
         "ban_label": f"labels and {teacher}'s predictions",
@@ -262,8 +355,13 @@ def sentence(done: Study, boxes: Sequence[Box] = ()) -> tuple[str, str]:
     """The page's sentence: the clause in bold and the rest, which joins it as it is."""
     if done.problem:
         return "These runs cannot be compared", f": {done.problem}"
-    lead, rest = compare.headline(done.lineage, done.judged)
     told = next((f"{box.name} {box.progress.words}" for box in boxes if box.progress), "")
+    alone = boxes[0] if len(boxes) == 1 and boxes[0].figure else None
+    if alone is not None and (done.by_neighbours or not done.generations):
+        lead = alone.figure if done.generations else f"Feature {alone.figure}"
+        parts = (alone.spread, alone.verdict[1] if done.generations else "", told)
+        return lead, f", {'; '.join(filter(None, parts))}"
+    lead, rest = compare.headline(done.lineage, done.judged)
     return lead, f"; {told}" if told and not done.generations else rest
 
 
@@ -442,6 +540,13 @@ def _scale(one: Seen, align: Align) -> float:
     return float(one.state.pictures) if align == "images seen" else 1.0
 
 
+def judged_by(data: dict[str, Any]) -> dict[str, Any]:
+    """What data.json says of the pictures with classes: the run's own, or those by which it is judged."""
+    found: dict[str, Any] = data.get("evaluated") or data
+    return found
+
+
 def class_names(runs: Sequence[Seen]) -> tuple[str, ...]:
     """The names of the classes in order; empty while no run has prepared its data."""
-    return next((tuple(map(str, one.data["classes"])) for one in runs if one.data and "classes" in one.data), ())
+    known = (judged_by(one.data) for one in runs if one.data)
+    return next((tuple(map(str, data["classes"])) for data in known if "classes" in data), ())

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from engine import words
 from engine.state import Curve, RunState
-from studio import phrases, theme
+from studio import live_facts, phrases, theme
 from studio.live_pages import MATTERS, Page, Trace
+from studio.live_verdicts import verdict
 from studio.session import Followed
 from studio.widgets.lines import Line, Reference, Tone
 
@@ -23,6 +24,11 @@ Floats = NDArray[np.float64]
 MOST_RUNS = 8  # on one chart: as many as there are colours
 LEAST_TICKS = 20  # a pace from fewer would jump
 RUN_AWAY = 20  # times the loss of guessing
+AT_THE_END = {  # what is measured once, on test, and stands beside the curve
+    "accuracy": (("test", "test/accuracy"),),
+    "knn": (("test", "knn/teacher@test"), ("linear", "linear/teacher@test")),
+}
+NOT_FINITE = "not_finite"  # a verdict that has an event of its own
 
 
 # The axis of x --------------------------------------------------------------------------------------------------
@@ -127,12 +133,14 @@ def lines(shown: Page, runs: Sequence[Shown], axis: Axis, ends: bool = False) ->
             if curve is not None and len(curve) and not (trace.role == "second" and _is_constant(curve)):
                 first = trace is shown.traces[0]
                 name = trace.name if len(runs) == 1 else run.label if first else f"{run.label} {trace.name}"
-                line = _line(curve, trace, run.color, name, axis, normalised=shown.normalised)
+                most = (live_facts.most_entropy(run.one) or 1.0) if trace.share else 1.0
+                line = _line(curve, trace, run.color, name, axis, shown.normalised, most)
                 found.append(replace(line, end_label=run.end) if ends and first else line)
     return found
 
 
-def _line(curve: Curve, trace: Trace, color: str, name: str, axis: Axis, normalised: bool) -> Line:
+def _line(curve: Curve, trace: Trace, color: str, name: str, axis: Axis, normalised: bool, most: float) -> Line:
+    """`most`: what its values are a share of."""
     resumed = bool(curve.attempts[0] != curve.attempts[-1])
     attempts = curve.attempts
     if trace.points:  # measured too rarely to be cut in two by a resume; what it left behind stays apart all the same
@@ -140,7 +148,7 @@ def _line(curve: Curve, trace: Trace, color: str, name: str, axis: Axis, normali
     return Line(
         name,
         x_of(curve, axis),
-        curve.values,
+        curve.values / most,
         color,
         role=trace.role,
         points=trace.points,
@@ -155,16 +163,27 @@ def _is_constant(curve: Curve) -> bool:
     return float(np.ptp(curve.values)) == 0.0
 
 
-def events(state: RunState, axis: Axis) -> list[tuple[float, str, Tone]]:
-    """What happened on the way: resumed, not finite."""
+def events(one: Followed, axis: Axis) -> list[tuple[float, str, Tone]]:
+    """What happened on the way: prototypes set free, resumed, gone back, fallen ill, not finite."""
+    state = one.state
     found: list[tuple[int, str, Tone]] = [
         (attempt.resumed_from_step, "resumed", "muted") for attempt in state.attempts[1:] if attempt.resumed_from_step
     ]
+    if (free := _free_from(one)) and free <= state.step:
+        found.append((free, "prototypes free", "muted"))
+    found += [(back.to_step, "rolled back", "muted") for back in state.rollbacks]
+    found += [(told.step, verdict(told.verdict).name, "bad") for told in state.diagnoses.values() if told.verdict != NOT_FINITE]
     if state.not_finite is not None:
         step = state.not_finite.last_step
         found.append((step, f"not finite, step {words.count(step)}", "bad"))
     places = places_of(state, [step for step, _, _ in found], axis)
     return [(float(x), text, tone) for x, (_, text, tone) in zip(places, found, strict=True)]
+
+
+def _free_from(one: Followed) -> int:
+    """The step from which prototypes that were frozen at first move; 0 for none."""
+    epochs = live_facts.in_force(one, "method.freeze_epochs") if live_facts.averages(one) else None
+    return round(epochs * one.state.steps_per_epoch) if isinstance(epochs, int | float) else 0
 
 
 # What goes beside them ------------------------------------------------------------------------------------------
@@ -182,13 +201,24 @@ def references(shown: Page, one: Followed, teacher: Followed | None = None) -> l
 
 
 def _guessing(one: Followed) -> list[Reference]:
-    classes = len((one.data or {}).get("classes") or ())
-    if one.method != "supervised" or classes < 2:
+    """Where the loss begins, and where a network stays that learns nothing."""
+    count, meaning = _outcomes(one)
+    if count < 2:
         return []
-    value, worst = float(np.log(classes)), one.state.best("train/loss", highest=True)
+    value, worst = float(np.log(count)), one.state.best("train/loss", highest=True)
     if worst is not None and worst[0] > RUN_AWAY * value:  # the line would lie on the axis and say nothing
         return []
-    return [Reference(value, f"ln {classes} = {words.number(value)}, mere guessing")]
+    name = "K" if live_facts.averages(one) else count
+    return [Reference(value, f"ln {name} = {words.number(value)}, {meaning}")]
+
+
+def _outcomes(one: Followed) -> tuple[int, str]:
+    """How many answers there are to the question that training asks, and what a network that knows none does; 0 for neither."""
+    if live_facts.averages(one):
+        return live_facts.prototypes(one) or 0, "a uniform teacher"
+    if one.method == "supervised":
+        return len((one.data or {}).get("classes") or ()), "mere guessing"
+    return 0, ""
 
 
 def taught_at(one: Followed, teacher: Followed, metric: str = "val/accuracy") -> float | None:
@@ -211,10 +241,8 @@ def extras(shown: Page, state: RunState, axis: Axis = "step", x: float | None = 
     tops = [top for trace in shown.measured(state) if (top := state.best(trace.metric, shown.better == "high"))]
     best = (max if shown.better == "high" else min)((value for value, _ in tops), default=None)
     found = [("best", shown.format(best))] if best is not None else []
-    test = state.curves.get("test/accuracy")
-    if shown.key == "accuracy" and test is not None and test.kept.any():
-        found.append(("test", words.percent(test.last)))
-    return found
+    at_the_end = ((name, state.curves.get(metric)) for name, metric in AT_THE_END.get(shown.key, ()))
+    return found + [(name, words.percent(curve.last)) for name, curve in at_the_end if curve is not None and curve.kept.any()]
 
 
 def _data_wait_at(state: RunState, axis: Axis, x: float | None) -> float | None:

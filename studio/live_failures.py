@@ -1,4 +1,4 @@
-"""The error card in words: what happened to a run, why probably, what can be done about it; and the report of all that.
+"""The error card in words: what ails a run or happened to it, why probably, what can be done; and the report of all that.
 
 Pure functions of a `Followed`. Carrying a remedy out is left to views/live.py, drawing the card to widgets/error_card.py.
 """
@@ -9,10 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from engine import words
+from engine.commands import Change
+from engine.events import Diagnosed
 from engine.state import RunState
-from studio import phrases
+from studio import live_facts, phrases
 from studio.live_curves import LEAST_TICKS
 from studio.live_pages import number
+from studio.live_verdicts import sentence as as_sentence
+from studio.live_verdicts import verdict
 from studio.live_words import capital, sentence
 from studio.session import Followed
 from studio.widgets.error_card import Remedy, Tone
@@ -20,6 +24,7 @@ from studio.widgets.log_pane import line_words
 
 LEARNING_RATE = "optimizer.lr"
 HALF_RATE = "half rate"  # the key of a remedy
+CURE = "cure:"  # begins the key of a remedy that changes fields, followed by the verdict and its place
 
 
 class Failure(NamedTuple):
@@ -29,10 +34,11 @@ class Failure(NamedTuple):
     cause: str
     remedies: tuple[Remedy, ...]
     tone: Tone = "bad"
+    mark: str = ""
 
 
 def failure(one: Followed, now: float) -> Failure | None:
-    """The error card of a run that needs one: failed, lost, or alive but silent. None once it is being resumed."""
+    """The error card of a run that needs one: failed, lost, alive but silent, or ill. None once it is being resumed."""
     if one.expected:
         return None
     if one.word == "lost":
@@ -40,7 +46,7 @@ def failure(one: Followed, now: float) -> Failure | None:
     if one.word == "unresponsive":
         return _silent_card(one, now)
     if one.word != "finished" or phrases.reason(one) != "failed":
-        return None
+        return _illness(one)
     title, cause = _explained(one)
     return Failure(title, f"{cause}\n{_kept(one)}", tuple(_remedies(one)))
 
@@ -58,7 +64,8 @@ def rate_in_force(one: Followed) -> float | None:
     for change in reversed(one.state.changes):
         if change.field == LEARNING_RATE and isinstance(change.value, int | float):
             return float(change.value)
-    return one.recipe.optimizer.lr if one.recipe else None
+    rate = live_facts.in_force(one, LEARNING_RATE)
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def resume_remedy(one: Followed) -> Remedy:
@@ -72,6 +79,66 @@ def resume_remedy(one: Followed) -> Remedy:
     behind = state.step - state.checkpoints[-1].step
     again = "" if behind <= 0 else f"; {words.plural(behind, 'step')} {'is' if behind == 1 else 'are'} done again"
     return Remedy(label, f"{recipe}{again}", "Resume", "resume")
+
+
+# What the engine has diagnosed -----------------------------------------------------------------------------------
+
+
+def _illness(one: Followed) -> Failure | None:
+    """What is wrong with a run that goes on, or went on to its end: evidence, cause, remedies of the oldest diagnosis."""
+    grave = [told for told in one.state.diagnoses.values() if verdict(told.verdict).grave]
+    if not grave:
+        return None
+    told, others = grave[0], [verdict(other.verdict).title for other in grave[1:]]
+    also = f"\nAlso: {', '.join(title[:1].lower() + title[1:] for title in others)}." if others else ""
+    said = verdict(told.verdict)
+    mark = "warning" if said.health == "warn" else ""
+    title = f"{said.title}, seen at step {words.count(told.step)}"
+    rows = tuple(_cure(one, told, place) for place in range(len(told.remedies)))
+    cause = f"{as_sentence(told.evidence)}\n{as_sentence(told.cause)}{also}"
+    return Failure(title, cause, rows, "warn" if mark else "bad", mark)
+
+
+def _cure(one: Followed, told: Diagnosed, place: int) -> Remedy:
+    """A remedy with a button where changing fields is enough and there is a run left to change."""
+    remedy, key = told.remedies[place], f"{CURE}{told.verdict}:{place}"
+    act = capital(remedy.text)
+    promise = ", ".join(_change_words(one, path, value) for path, value in remedy.changes.items())
+    if not remedy.changes or one.state.completed or not (one.at_work or phrases.resume_label(one)):
+        return Remedy(act, promise, "", key)
+    changed = {change.field: change.value for change in one.state.changes}
+    if all(changed.get(path) == value for path, value in remedy.changes.items()):
+        return Remedy(act, promise, "Changed", key, possible=False)
+    if one.at_work and all(_is_asked(one, path, value) for path, value in remedy.changes.items()):
+        return Remedy(act, promise, "Asked", key, possible=False)
+    return Remedy(act, promise, "Change" if one.at_work else "Resume", key)
+
+
+def _is_asked(one: Followed, path: str, value: object) -> bool:
+    """Whether this window has asked for it and the engine has not answered."""
+    waiting = (command for id_, (command, _) in one.asked.items() if id_ not in one.state.acknowledged)
+    return any(isinstance(each, Change) and (each.field, each.value) == (path, value) for each in waiting)
+
+
+def _change_words(one: Followed, path: str, value: float | int | bool | str) -> str:
+    """ "optimizer.lr 250e-6 instead of 500e-6"."""
+    changed = {change.field: change.value for change in one.state.changes}
+    before = changed.get(path, live_facts.in_force(one, path))
+    return f"{path} {_said(value)}" + (f" instead of {_said(before)}" if before not in (None, value) else "")
+
+
+def _said(value: float | int | bool | str) -> str:
+    return words.rate(value) if isinstance(value, float) else str(value)
+
+
+def cure(one: Followed, key: str) -> dict[str, float | int | bool | str]:
+    """The changes that a remedy of a diagnosis asks for; empty if it is no such remedy, or not told any more."""
+    name, _, place = key.removeprefix(CURE).rpartition(":")
+    told = one.state.diagnoses.get(name) if key.startswith(CURE) else None
+    return told.remedies[int(place)].changes if told is not None and int(place) < len(told.remedies) else {}
+
+
+# What an observer finds ------------------------------------------------------------------------------------------
 
 
 def _lost_card(one: Followed, now: float) -> Failure:

@@ -105,25 +105,33 @@ def read_looks(folder: Path, path: str, kind: str, pictures: int) -> Looks:
     """The maps of a snapshot for so many pictures. Raises Unreadable."""
     arrays = read_arrays(folder, path)
     axes = 4 if kind == "attention" else 3
-    expected: Mapping[str, int] = {"student": axes, "teacher": axes} | dict.fromkeys(
-        ("overlap", "student_class", "student_confidence", "teacher_class", "teacher_confidence"), 1
+    expected: Mapping[str, int] = {"student": axes, "teacher": axes, "pca_student": 4, "pca_teacher": 4} | dict.fromkeys(
+        ("overlap", "jaccard", "student_class", "student_confidence", "teacher_class", "teacher_confidence"), 1
     )
     for name, array in arrays.items():
         if name in expected and (array.ndim != expected[name] or len(array) != pictures or 0 in array.shape):
             raise Unreadable(f"{path} does not fit the {words.plural(pictures, 'probe picture')}.")
+        if name.startswith("pca_") and array.shape[1:2] != (3,):
+            raise Unreadable(f"{path} holds colours of patches that are not red, green and blue.")
     if "student" not in arrays:
         raise Unreadable(f"{path} holds no map of the student.")
     return Looks(
         student=_with_heads(arrays["student"]),
         teacher=_with_heads(arrays["teacher"]) if "teacher" in arrays else None,
-        **{name: arrays.get(name) for name in expected if name not in ("student", "teacher")},  # type: ignore[arg-type]
+        **{f"pca_{name}": _finite(arrays.get(f"pca_{name}")) for name in ("student", "teacher")},  # type: ignore[arg-type]
+        **{name: arrays.get(name) for name, axes in expected.items() if axes == 1},  # type: ignore[arg-type]
     )
 
 
 def _with_heads(maps: NDArray[np.generic]) -> NDArray[np.float32]:
     """[P, h, w] or [P, heads, h, w] as the latter; what is not finite counts as nothing."""
-    whole = np.nan_to_num(maps.astype(np.float32), posinf=0.0, neginf=0.0)
+    whole = _finite(maps)
+    assert whole is not None
     return whole[:, None] if whole.ndim == 3 else whole
+
+
+def _finite(maps: NDArray[np.generic] | None) -> NDArray[np.float32] | None:
+    return None if maps is None else np.nan_to_num(maps.astype(np.float32), posinf=0.0, neginf=0.0)
 
 
 class Shelf:

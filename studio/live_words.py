@@ -3,19 +3,32 @@
 Pure functions of a `Followed`. The words of a state are phrases.py's; what a failure calls for is live_failures.py's.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from engine import words
+from engine.events import Diagnosed
 from engine.state import RunState
-from studio import phrases
+from studio import live_facts, phrases
 from studio.live_curves import recent, ticks_of
-from studio.live_pages import gib
+from studio.live_pages import gib, number
+from studio.live_verdicts import sentence as as_sentence
+from studio.live_verdicts import verdict
 from studio.session import Followed
 from studio.widgets.chips import Health
 
 SLOW_WAIT = 0.1  # from this share on, waiting for pictures is what limits a run
 FULL = 0.9  # of the memory there is
+# Signs of a collapse, as shares of ln K, nats, and the spread of features that point everywhere alike.
+SIGNS = ("teacher/entropy", "teacher/marginal_entropy", "teacher/kl", "feature/std")
+ONE_PROTOTYPE, UNIFORM, STILL, ONE_POINT = 0.1, 0.98, 0.05, 0.1
+SETTLING = 0.15  # of the run, in which nothing need be wrong yet
+FEWEST = 2  # prototypes that are in use: so few say nothing of pictures
+EXPLODING = 10  # times its usual length is a gradient that runs away
+FEW = 5  # ticks that are "now"
 
 
 # The sentence ---------------------------------------------------------------------------------------------------
@@ -46,13 +59,22 @@ def pace_words(seconds: float) -> str:
 
 
 def best_words(one: Followed) -> str:
-    """ "best val accuracy 93.1 % at epoch 6", empty before there is one."""
+    """ "best val accuracy 93.1 %" or "best k-NN 71.2 % at epoch 6"; without labels "feature rank 14.6, teacher entropy 0.44 of
+    ln K". Empty before there is one.
+    """
     best = phrases.headline(one)
     if best is None or not one.state.steps_per_epoch:
         return ""
     name, value, step = best
-    said = "k-NN" if name.startswith("knn/") else name.replace("/", " ")
-    return f"best {said} {words.percent(value)} at epoch {words.count(round(step / one.state.steps_per_epoch))}"
+    if name == phrases.UNLABELLED:
+        return ", ".join(filter(None, (phrases.value_words(name, value), _entropy_words(one))))
+    said = f"best {'val accuracy' if name == phrases.ACCURACY else phrases.WHAT_MATTERS[name]} {phrases.figure(name, value)}"
+    return f"{said} at epoch {words.count(round(step / one.state.steps_per_epoch))}"
+
+
+def _entropy_words(one: Followed) -> str:
+    entropy, most = recent(one.state, "teacher/entropy"), live_facts.most_entropy(one)
+    return f"teacher entropy {entropy / most:.2f} of ln K" if entropy is not None and most else ""
 
 
 def sentence(one: Followed, now: float, teacher: Followed | None = None) -> Sentence:
@@ -114,8 +136,8 @@ def _finished(one: Followed, now: float) -> Sentence:
     if ended is not None and ended.reason == "stopped":
         said = phrases.state_words(one, now)
         return Sentence("Stopped", said.removeprefix("stopped") + _saved(one))
-    test = state.curves.get("test/accuracy")
-    parts = [f"test accuracy {words.percent(test.last)}"] if test is not None and test.kept.any() else []
+    test = phrases.tested(one)
+    parts = [f"test {phrases.WHAT_MATTERS[test[0]]} {phrases.figure(*test)}"] if test else []
     parts += [best_words(one)] if best_words(one) else []
     parts += [f"trained in {words.duration(trained)}"] if (trained := float(ticks_of(state)[2][-1])) else []
     return Sentence(f"Finished after {words.plural(state.epochs, 'epoch')}", "".join(f", {part}" for part in parts))
@@ -151,8 +173,25 @@ class Chip(NamedTuple):
 
 
 def chips(one: Followed) -> list[Chip]:
-    """Finite, data wait, memory."""
-    return [_finite(one.state), _data_wait(one.state), _memory(one)]
+    """Finite, data wait, memory; of a run whose teacher is an average also collapse, lag and gradient. What is diagnosed
+    stands in the place of the sign that it is about, or at the end."""
+    found = [_finite(one.state), _data_wait(one.state), _memory(one)]
+    if live_facts.averages(one):
+        finite, wait, memory = found
+        waits = [wait] if wait.state == "warn" else []  # there is not the room to say that all is well
+        found = [finite, _collapse(one), _lag(one.state), _gradient(one), *waits, memory]
+    diagnosed = [_diagnosed(told) for told in one.state.diagnoses.values()]
+    taken = {chip.key: chip for chip in reversed(diagnosed)}  # of several the oldest
+    return [taken.pop(chip.key, chip) for chip in found] + list(taken.values())
+
+
+def _diagnosed(told: Diagnosed) -> Chip:
+    about = verdict(told.verdict)
+    since = f"from step {words.count(told.since)}" if told.since else ""
+    why = f"{as_sentence(told.evidence)} {as_sentence(told.cause)}"
+    helps = "; ".join(remedy.text for remedy in told.remedies)
+    why += f" What may help: {helps}." if helps and not about.grave else ""
+    return Chip(about.chip, about.health, since, why, about.page, about.name)
 
 
 def _finite(state: RunState) -> Chip:
@@ -163,6 +202,75 @@ def _finite(state: RunState) -> Chip:
     if not len(state.curves.get("train/loss", ())):
         return Chip("finite", "unknown", "", "Known after the first step.", "objective")
     return Chip("finite", "ok", "", "Every loss and gradient so far was a finite number.", "objective")
+
+
+class _Signs(NamedTuple):
+    """Means over the newest epoch. Entropies are shares of ln K; `mean` is that of the mean over a batch."""
+
+    entropy: float
+    mean: float
+    kl: float
+    spread: float
+    used: float  # prototypes in use at the last probe
+
+    @property
+    def told(self) -> str:
+        return f"entropy {self.entropy:.2f} of ln K, of the mean {self.mean:.2f}, spread {self.spread:.2f}"
+
+
+def _signs(one: Followed) -> _Signs | None:
+    most, found = live_facts.most_entropy(one), [recent(one.state, metric) for metric in SIGNS]
+    if most is None or None in found:
+        return None
+    entropy, mean, kl, spread = (value or 0.0 for value in found)
+    return _Signs(entropy / most, mean / most, kl, spread, one.state.values.get("teacher/prototypes_used", math.inf))
+
+
+def _suspicion(signs: _Signs) -> tuple[str, str, str] | None:
+    """(what it is called, the chart that shows it, why); None where nothing looks like a collapse."""
+    if signs.mean < ONE_PROTOTYPE:
+        return "few prototypes", "marginal", "Few prototypes win nearly every picture"
+    if signs.used <= FEWEST:
+        return "few prototypes", "prototypes", f"{words.plural(round(signs.used), 'prototype')} in use"
+    if signs.entropy > UNIFORM and signs.kl < STILL:
+        return "says nothing", "teacher", "No prototype is preferred"
+    return ("one point", "teacher", "All pictures have nearly the same features") if signs.spread < ONE_POINT else None
+
+
+def _collapse(one: Followed) -> Chip:
+    """Until somebody has diagnosed more. A healthy run may begin as if it had collapsed."""
+    key, name, state, signs = "collapse", "no collapse", one.state, _signs(one)
+    if signs is None:
+        return Chip(key, "unknown", "", "Known after the first steps.", "teacher", name)
+    found = _suspicion(signs)
+    if found is None:
+        return Chip(key, "ok", "", f"Teacher and features still tell pictures apart: {signs.told}.", "teacher", name)
+    called, page, why = found
+    if state.step <= SETTLING * state.total_steps:
+        return Chip(key, "unknown", "settling", f"{why}: {signs.told}. A run may begin so.", page, name)
+    return Chip(key, "warn", "", f"{why}: {signs.told}.", page, called)
+
+
+def _lag(state: RunState) -> Chip:
+    lag = state.values.get("teacher/lag_epochs")
+    if lag is None:
+        return Chip("teacher lag", "unknown", "", "Known after the first steps.", "lag")
+    value = f"{lag:.1f} epochs" if lag < 9.95 else f"{words.count(round(lag))} epochs"
+    why = f"Half of the teacher is newer than {value}. Its momentum rises to the end of the run, and the lag with it."
+    return Chip("teacher lag", "ok", value, why, "lag")
+
+
+def _gradient(one: Followed) -> Chip:
+    """Against its own usual length: there is no limit that holds for every network."""
+    curve, clip = one.state.curves.get("grad/norm"), live_facts.in_force(one, "optimizer.clip")
+    if curve is None or not curve.kept.any():
+        return Chip("gradient", "unknown", "", "Known after the first steps.", "gradient", "gradient norm")
+    kept = curve.values[curve.kept]
+    now, usual = float(np.median(kept[-FEW:])), float(np.median(kept))
+    value = number(now) if now >= 1e6 else words.number(now, 2)
+    limit = f" Each tensor's part of it is cut at {clip:g}." if clip else " It is not clipped."
+    why = f"Length of the whole gradient before clipping: {value} now, {number(usual)} usually.{limit}"
+    return Chip("gradient", "warn" if now > EXPLODING * usual else "ok", value, why, "gradient", "gradient norm")
 
 
 def _data_wait(state: RunState) -> Chip:

@@ -12,6 +12,7 @@ import numpy as np
 from engine import words
 from engine.commands import Stop
 from engine.recipe import Densenet, Model, Resnet, SmallCnn, Timm, Vit
+from engine.state import HEADLINES
 from studio.session import Followed
 
 METHODS = {
@@ -25,7 +26,12 @@ METHODS = {
     "dino": "DINO",
     "dinov2": "DINOv2",
 }
-HEADLINES = {"knn/teacher": "k-NN", "knn/student": "k-NN", "val/accuracy": "accuracy"}  # what matters, the first there is
+ACCURACY = "val/accuracy"
+UNLABELLED = "feature/rank@val"  # what there is to go by where no picture has a label
+WHAT_MATTERS = {  # the first there is: that which checkpoints are told apart by, or the one above
+    name: "k-NN" if name.startswith("knn/") else "feature rank" if name == UNLABELLED else "accuracy"
+    for name in (*HEADLINES, UNLABELLED)
+}
 PLACES = ("next", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")  # in the queue
 PACE_EPOCHS = 2  # the time left rests on the newest epochs, probes and checkpoints included
 LONGEST_REASON = 90  # letters of a failure's reason in a line
@@ -216,7 +222,10 @@ def _finished(one: Followed) -> str:
     if ended.reason == "failed":
         return f"failed, {failure(one)}"
     best = headline(one)
-    return f"finished, best {words.percent(best[1])}" if best else "finished"
+    if best is None:
+        return "finished"
+    name, value, _ = best
+    return f"finished, best {figure(name, value)}" if name == ACCURACY else f"finished, {best_name(name)} {figure(name, value)}"
 
 
 def failure(one: Followed) -> str:
@@ -234,14 +243,46 @@ def failure(one: Followed) -> str:
 
 def headline_name(one: Followed) -> str:
     """The metric that tells best how well the run does, of those it measures; empty before the first value."""
-    return next((name for name in HEADLINES if name in one.state.curves), "")
+    return next((name for name in WHAT_MATTERS if name in one.state.curves), "")
 
 
 def headline(one: Followed) -> tuple[str, float, int] | None:
-    """(name, best value, its step) of what matters; None before the first value."""
+    """(name, best value, its step) of what matters; None before the first value. Of a rank nobody knows a best: the newest."""
     name = headline_name(one)
+    if name == UNLABELLED:
+        return _newest(one, name)
     best = one.state.best(name)
     return (name, *best) if best else None
+
+
+def _newest(one: Followed, name: str) -> tuple[str, float, int] | None:
+    curve = one.state.curves[name]
+    return (name, curve.last, int(curve.steps[curve.kept][-1])) if curve.kept.any() else None
+
+
+def figure(name: str, value: float) -> str:
+    """A value of what matters as a bare figure: "95.4 %", of a rank "14.6"."""
+    return words.number(value, 2) if name == UNLABELLED else words.percent(value)
+
+
+def value_words(name: str, value: float) -> str:
+    """The same with its name, unless it is an accuracy: "95.4 %", "k-NN 64.1 %", "feature rank 14.6"."""
+    called = "" if name == ACCURACY else f"{WHAT_MATTERS[name]} "
+    return called + figure(name, value)
+
+
+def best_name(name: str) -> str:
+    """ "best k-NN"; of a rank nobody knows a best."""
+    return WHAT_MATTERS[name] if name == UNLABELLED else f"best {WHAT_MATTERS[name]}"
+
+
+def tested(one: Followed) -> tuple[str, float] | None:
+    """(name of what matters, value) on the test pictures, measured once at the end; None before that, or without labels."""
+    for name in HEADLINES:
+        curve = one.state.curves.get("test/accuracy" if name == ACCURACY else f"{name.partition('@')[0]}@test")
+        if curve is not None and curve.kept.any():
+            return name, curve.last
+    return None
 
 
 # Time -----------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def _presets() -> dict[str, dict[str, Any]]:
     for name in recipe.shipped():
         table = recipe.plain_table(recipe.shipped_text(name))
         table.setdefault("data", {})
-        if table["data"].get("name") == "folder":
+        if table["data"].get("name") in ("folder", "pictures"):
             table["data"].setdefault("path", "pictures")
         found[name] = _values(recipe.to_table(recipe.parse(recipe.Recipe, table)))
     return found

@@ -139,13 +139,13 @@ def together_words(runs: Sequence[Followed], following: Following, now: float) -
 
 
 def best(runs: Sequence[Followed]) -> str:
-    """ "93.1 %" or "k-NN 71.2 %": the best value of what matters, the mean over seeds; empty before all have one."""
+    """ "93.1 %", "k-NN 71.2 %" or "rank 14.6": what matters, the mean over seeds; empty before all have a value."""
     found = [_headline(one) for one in runs]
     values = [headline[1] for headline in found if headline is not None]
     if not values or len(values) < len(runs):
         return ""
     name = next(headline[0] for headline in found if headline is not None)
-    return ("k-NN " if name.startswith("knn/") else "") + words.percent(statistics.fmean(values))
+    return phrases.value_words(name, statistics.fmean(values)).removeprefix("feature ")
 
 
 def _headline(one: Followed) -> tuple[str, float, int] | None:

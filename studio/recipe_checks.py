@@ -4,24 +4,31 @@ The recipe's own refusals are not here; they stand beside their fields. `bad` is
 pictures in hand: it holds the start up. `warn` is advice.
 """
 
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine import recipe, words
-from engine.recipe import Adamw, Recipe, Sgd, Step, Vit
-from engine.recipes import Supervised
+from engine import scaled, schedule, words
+from engine.fields import AUTO
+from engine.recipe import Adamw, Creatures, Digits, Folder, Recipe, Sgd, Step, Vit
+from engine.recipes import Dino, Supervised
+from engine.scaled import DIGITS, Why
 
 Tone = Literal["ok", "warn", "bad"]
 
-DIGITS, DIGITS_PX = 1797, 8  # pictures of scikit-learn's digits, and their side
 FEW_SEEDS = 3  # a verdict needs as many
 FEW_STEPS = 100  # in all: too few for any schedule to matter
 FEW_TEST = 100  # test pictures: one of them is more than a per cent
 LONG_WARMUP = 0.3  # share of the epochs
 HIGH = {Adamw: 1e-2, Sgd: 1.0}  # learning rates above which training mostly diverges
 USUAL = {Adamw: 1e-3, Sgd: 0.1}
+ENLARGED = 1.5  # times a crop may be enlarged before a smaller one shows the same
+SLOW_SHARE = 0.2  # of the run: a teacher that looks back further is still its own beginning
+COLD, WARM = 0.04, 0.07  # teacher temperatures that published runs start with, and reach after a warm-up
+SLOW_CENTRE = 0.99  # momentum of the centre above which published runs collapse
+LONG_FREEZE = 0.5  # share of the run
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,25 @@ class Known:
     side: int | None = None  # of a picture, px
     steps_per_epoch: int | None = None
     cores: int = 1
+    numbers: Recipe | None = None  # the recipe with a number for each "auto" that can be worked out
+    why: Mapping[str, Why] = field(default_factory=dict)  # of these numbers, by path
 
 
 def known(asked: Recipe, pictures: int | None = None, cores: int | None = None) -> Known:
     """`pictures`: how many there are to train on, from elsewhere; of the digits it is known."""
     data = asked.data
-    side, test = getattr(data, "size", None), None
-    if isinstance(data, recipe.Digits):
-        test = round(data.test_share * DIGITS)
-        left = DIGITS - test - round(data.val_share * DIGITS)
-        side, pictures = DIGITS_PX, data.train_size or left
-    per_epoch = -(-pictures // asked.training.batch) if pictures else None
-    return Known(pictures, test, side, per_epoch, cores or os.cpu_count() or 1)
+    facts = scaled.facts(data, pictures)
+    pool, side = _pool(asked), facts.size if facts else getattr(data, "size", None)
+    test = round(data.test_share * pool) if pool else None
+    per_epoch = facts.per_epoch(asked.training.batch) if facts else None
+    numbers, why = scaled.resolve(asked, facts)
+    return Known(facts.pictures if facts else None, test, side, per_epoch, cores or os.cpu_count() or 1, numbers, why)
+
+
+def _pool(asked: Recipe) -> int | None:
+    """How many pictures a built-in set has, before any split."""
+    data = asked.data
+    return DIGITS if isinstance(data, Digits) else data.pictures if isinstance(data, Creatures) else None
 
 
 def _use(label: str, path: str, value: Any) -> Remedy:
@@ -70,8 +84,9 @@ def _use(label: str, path: str, value: Any) -> Remedy:
 
 
 def checks(asked: Recipe, facts: Known) -> list[Check]:
-    """Everything worth saying, what holds up first, then advice, then what is well."""
-    found = [check for look in CHECKS for check in look(asked, facts)]
+    """Everything worth saying, what holds up first, then advice, then what is well. Looks at numbers, never at "auto"."""
+    numbers = facts.numbers or scaled.resolve(asked, None)[0]
+    found = [check for look in CHECKS for check in look(numbers, facts)]
     order: tuple[Tone, ...] = ("bad", "warn", "ok")
     return sorted(found, key=lambda check: order.index(check.tone))
 
@@ -93,7 +108,8 @@ def _seeds(asked: Recipe, facts: Known) -> Iterator[Check]:
         yield Check("ok", f"{count} seeds, enough for a verdict", "Differences are judged seed by seed.")
         return
     title = "One seed gives no verdict" if count == 1 else f"{count} seeds give no verdict"
-    reason = "With three or more, a difference between generations can be told from luck."
+    between = "generations" if asked.generations else "recipes"
+    reason = f"With three or more, a difference between {between} can be told from luck."
     yield Check("warn", title, reason, _use("Use 0, 1, 2", "seeds", [0, 1, 2]))
 
 
@@ -112,14 +128,15 @@ def _generations(asked: Recipe, facts: Known) -> Iterator[Check]:
 
 
 def _training_size(asked: Recipe, facts: Known) -> Iterator[Check]:
-    data = asked.data
-    if not isinstance(data, recipe.Digits):
+    data, pool = asked.data, _pool(asked)
+    if pool is None:
         return
-    left = DIGITS - round(data.test_share * DIGITS) - round(data.val_share * DIGITS)
+    left = pool - round(data.test_share * pool) - round(data.val_share * pool)
     if data.train_size > left:
-        reason = f"Test and validation take their share of the {words.count(DIGITS)} digits first."
+        reason = f"Test and validation take their share of the {words.count(pool)} {data.title} first."
         remedy = _use(f"Use {left}", "data.train_size", left)
-        yield Check("bad", f"{words.count(data.train_size)} training pictures cannot be had, {left} can", reason, remedy)
+        title = f"{words.count(data.train_size)} training pictures cannot be had, {words.count(left)} can"
+        yield Check("bad", title, reason, remedy)
 
 
 def _test_size(asked: Recipe, facts: Known) -> Iterator[Check]:
@@ -130,7 +147,7 @@ def _test_size(asked: Recipe, facts: Known) -> Iterator[Check]:
 
 def _wrong_labels(asked: Recipe, facts: Known) -> Iterator[Check]:
     noise = asked.data.label_noise
-    if not noise:
+    if not noise or isinstance(asked.method, Dino):  # which never looks at a label
         return
     title, remedy = f"{words.percent(noise, 0)} of the training labels are wrong on purpose", None
     reason = "Validation and test keep the true labels. This is where students tend to do better than their teacher."
@@ -141,7 +158,7 @@ def _wrong_labels(asked: Recipe, facts: Known) -> Iterator[Check]:
             "Hardly anything of the truth is left to learn.",
             _use("Use 0.3", "data.label_noise", 0.3),
         )
-    elif not isinstance(asked.data, recipe.Digits):
+    elif isinstance(asked.data, Folder):
         tone, reason = "warn", "Your own labels are made wrong for an experiment; nothing on disk changes."
         remedy = _use("Use none", "data.label_noise", 0.0)
     yield Check(tone, title, reason, remedy)
@@ -169,6 +186,8 @@ def _batch(asked: Recipe, facts: Known) -> Iterator[Check]:
 
 def _rate(asked: Recipe, facts: Known) -> Iterator[Check]:
     optimizer = asked.optimizer
+    if isinstance(optimizer.lr, str):
+        return
     high, usual = HIGH[type(optimizer)], USUAL[type(optimizer)]
     name = "AdamW" if isinstance(optimizer, Adamw) else "SGD"
     if optimizer.lr > high:
@@ -180,6 +199,8 @@ def _rate(asked: Recipe, facts: Known) -> Iterator[Check]:
 
 def _warm_up(asked: Recipe, facts: Known) -> Iterator[Check]:
     warmup, epochs = asked.schedule.warmup_epochs, asked.training.epochs
+    if isinstance(warmup, str):
+        return
     if warmup > LONG_WARMUP * epochs:
         shorter = max(1, epochs // 10)
         reason = f"{warmup:g} of {epochs} epochs go by before the learning rate has risen."
@@ -204,7 +225,12 @@ def _milestones(asked: Recipe, facts: Known) -> Iterator[Check]:
 
 
 def _augment(asked: Recipe, facts: Known) -> Iterator[Check]:
-    if asked.augment.flip and isinstance(asked.data, recipe.Digits):
+    if isinstance(asked.method, Dino):  # which varies its crops in its own way
+        if asked.method.flip and isinstance(asked.data, Digits):
+            reason = "A mirrored 2 is no 2, and the teacher would call both the same."
+            yield Check("warn", "Digits are mirrored", reason, _use("Turn off", "method.flip", 0.0))
+        return
+    if asked.augment.flip and isinstance(asked.data, Digits):
         reason = "A mirrored 2 is no 2, and it would still be called one."
         yield Check("warn", "Digits are mirrored", reason, _use("Turn off", "augment.flip", False))
     if facts.side and asked.augment.shift > facts.side // 4:
@@ -268,6 +294,124 @@ def _keep(asked: Recipe, facts: Known) -> Iterator[Check]:
         )
 
 
+# ---- without labels -----------------------------------------------------------------------------------------------------
+
+
+def _crops(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method, side = asked.method, facts.side
+    if not isinstance(method, Dino) or isinstance(method.global_size, str) or not side:
+        return
+    size, smallest = method.global_size, side * math.sqrt(method.global_scale_low)
+    times, patch = size / smallest, scaled.patch_of(asked)
+    title = f"{size} px crops from {side} px pictures"
+    start = f"Global crops start at {words.percent(method.global_scale_low, 0)} of the area, so"
+    whole = max(patch, scaled.SMALLEST)
+    fitting = max(whole, round(smallest / patch) * patch)
+    if times > ENLARGED and "method.global_size" not in facts.why and fitting < size:
+        gain = f"{fitting} would be sharper, with {(size / fitting) ** 2:.1f} times fewer pixels."
+        remedy = _use(f"Use {fitting}", "method.global_size", fitting)
+        yield Check("warn", title, f"{start} pictures are enlarged up to {times:.1f} times. {gain}", remedy)
+    elif times >= 1.05:
+        yield Check("ok", title, f"{start} pictures are enlarged up to {times:.1f} times.")
+    else:
+        yield Check("ok", title, f"{start} no picture is enlarged.")
+
+
+def _momentum(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method, each = asked.method, facts.steps_per_epoch
+    if not isinstance(method, Dino) or isinstance(method.momentum, str) or not each:
+        return
+    back, total = schedule.half_life(method.momentum), each * asked.training.epochs
+    named = f"Momentum {method.momentum:g}"
+    remedy = _use("Use auto", "method.momentum", AUTO)
+    if method.momentum < scaled.MOMENTUM[0]:
+        reason = (
+            f"Half of the teacher is newer than {words.plural(max(1, round(back)), 'step')}: hardly an average of the student."
+        )
+        yield Check("warn", f"{named} forgets too fast", reason, remedy)
+    elif back > SLOW_SHARE * total:
+        of = f"of the {words.plural(total, 'step')} there are"
+        reason = "It stays as it was." if math.isinf(back) else f"It averages over about {words.count(round(back))} {of}."
+        yield Check("warn", f"{named} keeps the teacher near its beginning", reason, remedy)
+    else:
+        reason = f"The teacher averages over about {_epochs(back / each)}."
+        yield Check("ok", f"{named} suits {words.plural(each, 'step')} an epoch", reason)
+
+
+def _prototypes(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method = asked.method
+    if not isinstance(method, Dino) or isinstance(method.prototypes, str):
+        return
+    many, seen = method.prototypes, scaled.facts(asked.data)
+    if facts.pictures and many > facts.pictures:
+        reason = f"There are {words.count(facts.pictures)} pictures to train on, so most prototypes would never be used."
+        remedy = _use("Use auto", "method.prototypes", AUTO)
+        yield Check("warn", f"{words.count(many)} prototypes are more than there are pictures", reason, remedy)
+        return
+    of = f" for {seen.classes} classes" if seen and seen.classes else ""
+    reason = f"A loss that stays at ln {words.count(many)} = {math.log(many):.3f} means collapse."
+    yield Check("ok", f"{words.count(many)} prototypes{of}", reason)
+
+
+def _rate_of_batch(asked: Recipe, facts: Known) -> Iterator[Check]:
+    """Only where it does: a rate that a person wrote follows nothing."""
+    if "optimizer.lr" not in facts.why or isinstance(asked.optimizer.lr, str):
+        return
+    anchor, batch = scaled.anchor_of(asked), asked.training.batch
+    law = "the batch" if anchor.law == "linear" else "the root of the batch"
+    reason = f"{words.rate(anchor.rate)} for {words.count(anchor.batch)} pictures a step"
+    so = "" if batch == anchor.batch else f", so by {law} {words.rate(asked.optimizer.lr)} for {words.count(batch)}"
+    yield Check("ok", "Learning rate follows the batch", f"{reason}{so}.")
+
+
+def _frozen(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method, epochs = asked.method, asked.training.epochs
+    if not isinstance(method, Dino) or isinstance(method.freeze_epochs, str):
+        return
+    frozen, remedy = method.freeze_epochs, _use("Use auto", "method.freeze_epochs", AUTO)
+    if frozen > LONG_FREEZE * epochs:
+        reason = f"{_epochs(frozen)} of {epochs}: hardly any time is left in which prototypes learn."
+        yield Check("warn", "Prototypes are frozen for most of the run", reason, remedy)
+    elif frozen:
+        span = "the first epoch" if frozen == 1 else f"the first {_epochs(frozen)}"
+        yield Check("ok", f"Prototypes are frozen for {span}", "The usual guard against collapse at the start.")
+    elif method.batch_norm:
+        reason = "BatchNorm in the head guards the start: trials on a few thousand pictures needed no freezing with it."
+        yield Check("ok", "Prototypes learn from the start", reason)
+    else:
+        reason = "Published runs freeze them at first, as a guard against collapse."
+        yield Check("warn", "Prototypes are not frozen at the start", reason, remedy)
+
+
+def _sharpness(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method = asked.method
+    if not isinstance(method, Dino) or isinstance(method.teacher_temp, str) or isinstance(method.teacher_temp_start, str):
+        return
+    highest, start = method.teacher_temp, method.teacher_temp_start
+    remedy = Remedy("Use auto", tuple((f"method.teacher_temp{end}", AUTO) for end in ("", "_start", "_warmup_epochs")))
+    if highest >= method.student_temp:
+        reason = f"It must be sharper than its student, which has {method.student_temp:g}; else both end up saying nothing."
+        yield Check("warn", f"The teacher's temperature of {highest:g} sharpens nothing", reason, remedy)
+    elif highest > WARM or (start if method.teacher_temp_warmup_epochs else highest) > WARM:
+        reason = f"Published runs stay at {COLD:g}, or reach {WARM:g} after a warm-up; at 0.08 from the start they collapsed."
+        yield Check("warn", f"A teacher's temperature of {max(highest, start):g} is high", reason, remedy)
+
+
+def _centre(asked: Recipe, facts: Known) -> Iterator[Check]:
+    method = asked.method
+    if isinstance(method, Dino) and method.centering == "centre" and method.center_momentum > SLOW_CENTRE:
+        reason = "The centre follows too late to keep one prototype from winning: published runs at 0.999 collapsed."
+        title = f"A centre's momentum of {method.center_momentum:g} is high"
+        yield Check("warn", title, reason, _use("Use 0.9", "method.center_momentum", 0.9))
+
+
+def _epochs(value: float) -> str:
+    """ "1.2 epochs"; below a tenth of one with more digits."""
+    said = f"{value:.1f}" if value >= 0.095 else f"{value:.2g}"
+    said = said.removesuffix(".0")
+    return f"{said} epoch{'' if said == '1' else 's'}"
+
+
 CHECKS: tuple[Callable[[Recipe, Known], Iterator[Check]], ...] = (
     _training_size,
     _patch,
@@ -280,6 +424,13 @@ CHECKS: tuple[Callable[[Recipe, Known], Iterator[Check]], ...] = (
     _rate,
     _warm_up,
     _augment,
+    _crops,
+    _momentum,
+    _prototypes,
+    _sharpness,
+    _centre,
+    _rate_of_batch,
+    _frozen,
     _compute,
     _keep,
 )

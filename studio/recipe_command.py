@@ -43,7 +43,7 @@ def _parsed(table: Mapping[str, Any]) -> Recipe:
     A preset that lacks nothing but its pictures is not refused for that: only which they are is then said.
     """
     data = table.get("data")
-    if isinstance(data, Mapping) and data.get(TAG) == "folder" and not data.get("path"):
+    if isinstance(data, Mapping) and data.get(TAG) in ("folder", "pictures") and not data.get("path"):
         table = {**table, "data": {**data, "path": "?"}}
     try:
         return recipe.parse(Recipe, table)  # type: ignore[no-any-return]

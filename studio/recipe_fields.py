@@ -15,10 +15,11 @@ import tomlkit
 from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 
-from engine import words
-from engine.fields import TAG, Field, fields_of, tag_of
+from engine import recipe, words
+from engine.fields import AUTO, TAG, Field, fields_of, tag_of
 from engine.recipe import Recipe
 
+AVERAGES = ("dino", "dinov2")  # methods whose teacher is a running average of the student
 NOT_ASKED = ("version",)  # the format's own business: written by Filial, never chosen by a person
 BY_CARD = "method.name"  # chosen on the cards above the form
 FIRST = (
@@ -38,7 +39,23 @@ TITLES = {
     "compute": "Precision and device",
     "probes": "Probes",
     "keep": "What is kept",
+    "watch": "Watchdog",
+    "teacher_model": "Teacher model",
 }
+HEADS, COLLAPSE = "Heads", "Against collapse"
+GROUPS = {  # fields of a method that stand elsewhere than under "Method"
+    **dict.fromkeys(("global_crops", "global_scale_low", "global_scale_high", "local_scale_low", "local_scale_high"), "Crops"),
+    **dict.fromkeys(("flip", "jitter", "mix", "grey", "invert", "blur", "solarize"), "Crops"),
+    **dict.fromkeys(("hidden", "bottleneck", "layers", "batch_norm", "frozen_scale", "freeze_epochs"), HEADS),
+    **dict.fromkeys(("centering", "center_momentum", "student_temp", "momentum_final", "average_buffers"), COLLAPSE),
+    **dict.fromkeys(("teacher_temp_start", "teacher_temp_warmup_epochs"), COLLAPSE),
+    **dict.fromkeys(("mask_probability", "mask_ratio_low", "mask_ratio_high"), "Hidden patches"),
+    **dict.fromkeys(("separate_heads", "patch_prototypes"), HEADS),
+    **dict.fromkeys(("weight_decay_final", "layer_decay", "patch_rate"), "Optimiser"),
+    "koleo_weight": COLLAPSE,
+}
+# What a method never looks at: fields, and tables with a dot at their end.
+UNUSED = dict.fromkeys(AVERAGES, ("augment.", "teacher_model.", "data.label_noise", "data.label_noise_seed", "generations"))
 KINDS = {
     "small_cnn": "small CNN",
     "resnet": "ResNet",
@@ -48,15 +65,27 @@ KINDS = {
     "timm": "any timm network",
     "digits": "digits",
     "folder": "folder of pictures",
+    "pictures": "unsorted pictures",
     "adamw": "AdamW",
     "sgd": "SGD",
     "grey": "grey",
     "rgb": "RGB",
+    "creatures": "drawn creatures",
+    "centre": "centring",
+    "sinkhorn": "Sinkhorn-Knopp",
+    "patch": "patches",
+    "conv": "convolutions",
     "cuda": "CUDA GPU",
     "mps": "Apple GPU",
     "cpu": "CPU",
 }
-SAID_BY_ITSELF = frozenset(KINDS) - {"cpu", "cuda", "mps"}  # "AdamW" needs no label before it, "device CPU" does
+SAID_BY_ITSELF = frozenset(KINDS) - {
+    "cpu",
+    "cuda",
+    "mps",
+    "patch",
+    "conv",
+}  # "AdamW" needs no label before it, "device CPU" does
 SUMMARY = 3  # so many fields of a group tell what is in it
 _GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
@@ -85,6 +114,7 @@ class Layout:
 def layout(table: Mapping[str, Any], struct: type[Struct] = Recipe) -> Layout:
     """The form of a recipe whose tables have these kinds."""
     shown = [field for field in in_force(table, struct) if field.path not in (*NOT_ASKED, BY_CARD)]
+    shown = [field for field in shown if not is_unused(field, table)]
     shown.sort(key=lambda field: _place(field.path))
     basic = tuple(field for field in shown if _is_in_sight(field))
     grouped: dict[str, list[Field]] = {}
@@ -92,6 +122,14 @@ def layout(table: Mapping[str, Any], struct: type[Struct] = Recipe) -> Layout:
         if field not in basic:
             grouped.setdefault(title_of(field.path), []).append(field)
     return Layout(basic, tuple(Group(title, tuple(fields)) for title, fields in grouped.items()))
+
+
+def is_unused(field: Field, table: Mapping[str, Any]) -> bool:
+    """Whether the method of a recipe never looks at a field, which is as it comes."""
+    method = table.get("method")
+    named = UNUSED.get(str(method.get(TAG)), ()) if isinstance(method, Mapping) else ()
+    unused = any(field.path == name or (name.endswith(".") and field.path.startswith(name)) for name in named)
+    return unused and value_in(table, field) == field.default
 
 
 def in_force(table: Mapping[str, Any], struct: type[Struct] = Recipe, path: str = "") -> Iterator[Field]:
@@ -142,11 +180,18 @@ def is_choice_of_kind(field: Field) -> bool:
 
 def is_path(field: Field) -> bool:
     """Whether the value names something on disk, for which there is a dialog."""
-    return field.path.endswith(".path")
+    return field.path.endswith((".path", ".eval_path")) or is_file(field)
+
+
+def is_file(field: Field) -> bool:
+    """Whether that is a file and no folder."""
+    return field.path.endswith(".weights")
 
 
 def title_of(path: str) -> str:
-    table = path.partition(".")[0]
+    table, _, name = path.partition(".")
+    if table == "method" and name in GROUPS:
+        return GROUPS[name]
     return TITLES.get(table, table.replace("_", " ").capitalize())
 
 
@@ -160,8 +205,10 @@ def _is_in_sight(field: Field) -> bool:
     return table in IN_SIGHT if is_choice_of_kind(field) else field.basic
 
 
-def _place(path: str) -> int:
+def _place(path: str) -> float:
     table = path.partition(".")[0]
+    if table == "method" and title_of(path) == TITLES["optimizer"]:
+        return FIRST.index("optimizer") + 0.5  # below the choice of the optimiser
     if table in LAST:
         return 1000 + LAST.index(table)
     return FIRST.index(table) if table in FIRST else 500
@@ -202,6 +249,8 @@ def number_text(value: float) -> str:
 def read(field: Field, text: str) -> Any:
     """What was typed, as a value of TOML. What cannot be read stays text, for the recipe to refuse it in words."""
     plain = text.strip().replace(words.MINUS, "-").replace(words.THIN, "")
+    if field.auto and plain.lower() == AUTO:
+        return AUTO
     if field.kind in ("text", "choice"):
         return text.strip()
     if field.kind == "switch":
@@ -251,6 +300,12 @@ def said(field: Field, value: Any) -> str:
     if field.kind == "switch":
         return "on" if value is True else "off"
     return text_of(value)
+
+
+def auto_words(field: Field, numbers: Recipe) -> str:
+    """What an "auto" comes to, as it stands beside the editor: "auto: 0.9844"; empty where that is not known yet."""
+    value = value_in(recipe.to_table(numbers), field)
+    return f"auto: {said(field, value)}" if value != AUTO else ""
 
 
 def summary(group: Group, table: Mapping[str, Any]) -> str:

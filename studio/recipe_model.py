@@ -15,9 +15,9 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Item
 
-from engine import processes, recipe
-from engine.fields import TAG, Field, RecipeError, RecipeErrors
-from engine.recipe import Recipe, RecipeFile
+from engine import processes, recipe, scaled
+from engine.fields import TAG, Field, RecipeError, RecipeErrors, tag_of
+from engine.recipe import Recipe, RecipeFile, Unlabelled
 from studio import recipe_fields
 from studio.recipe_fields import Layout
 
@@ -25,6 +25,8 @@ LINEAGE = "lineage"
 FIRST = "born-again-digits"  # the preset a new window begins with
 UNDOS = 500  # steps that can be taken back
 _EMPTY = re.compile(r"^'' is not [^;]*;")
+NEEDED = ("optimizer", "schedule", "model")  # tables that a method brings along
+ACROSS = 6  # patches at least, so that attention has something to choose from
 GENERATIONS = (0, 1)  # tried in turn when another method does not take as many as there are
 
 
@@ -63,6 +65,9 @@ class OpenRecipe:
         self._typing = ""  # the field whose typing goes into one step
         self._other_kinds: dict[tuple[str, str], str] = {}  # (table, kind) -> its text, for switching back
         self._other_generations: dict[str, int] = {}  # method -> generations
+        self._set_aside: dict[
+            str, str | None
+        ] = {}  # tables as they were before a method needed others; None for one that was not
         self.last: Recipe
         self._read()
 
@@ -167,6 +172,7 @@ class OpenRecipe:
         self._other_kinds[table, before] = _table_text(document, table)
         _put_table(document, table, self._other_kinds.get((table, kind)) or f'{TAG} = "{kind}"\n')
         if table == "method":
+            self._fit_training(document, before, kind)
             self._fit_generations(document, before, kind)
         self._step(replace(self._now, text=tomlkit.dumps(document)))
 
@@ -188,6 +194,8 @@ class OpenRecipe:
 
     def _preset_for(self, data: str) -> Snapshot:
         method, here = str(self.kinds.get("method", "")), self.kinds.get("data")
+        if data == tag_of(Unlabelled):
+            method = tag_of(recipe.UNTAUGHT[0])  # whoever learns classes cannot use them
         if not self.preset or self.path is not None or self.unsaved or here == data:
             return self._now
         fitting = (name for name in presets().get(method, []) if _kinds(_shipped_text(name)).get("data") == data)
@@ -226,6 +234,30 @@ class OpenRecipe:
 
     def _chooser(self, path: str) -> Field:
         return next(field for field in recipe_fields.in_force(self.table) if field.path == path)
+
+    def _fit_training(self, document: tomlkit.TOMLDocument, before: str, kind: str) -> None:
+        """What a teacher that is an average needs of optimizer, schedule and network, as the preset has it; and back."""
+        averages = [name in recipe_fields.AVERAGES for name in (before, kind)]
+        if averages == [True, False]:
+            for table, text in self._set_aside.items():
+                if text is None:
+                    document.pop(table, None)
+                else:
+                    _put_table(document, table, text)
+        if averages != [False, True]:
+            return
+        preset = next(iter(presets().get(kind) or presets()[recipe_fields.AVERAGES[0]]))
+        needed = tomlkit.parse(_shipped_text(preset))
+        tables = [table for table in NEEDED if table != "model" or not _has_attention(document)]
+        self._set_aside = {table: _table_text(document, table) if table in document else None for table in tables}
+        for table in tables:
+            _put_table(document, table, _table_text(needed, table))
+        if "model" in tables:
+            _put(document, "model.patch", _fitting_patch(document))
+        if not self._other_kinds.get(("method", kind)) and method_of(preset) == kind:
+            _put_table(document, "method", _table_text(needed, "method"))
+            if str(document.get("data", {}).get(TAG, "digits")) == "digits":
+                _put(document, "method.flip", 0.0)  # a mirrored 2 is no 2
 
     def _fit_generations(self, document: tomlkit.TOMLDocument, before: str, kind: str) -> None:
         """As many generations as the method takes: those it had when it was chosen last, else the fewest it does not refuse."""
@@ -401,27 +433,40 @@ def _errors(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _not_there(asked: Recipe) -> dict[str, str]:
-    """Pictures that are not where the recipe says; looked for only if all else is right."""
-    path = getattr(asked.data, "path", "")
-    return {"data.path": recipe.no_folder(path)} if path and not Path(path).is_dir() else {}
+    """Pictures and weights that are not where the recipe says; looked for only if all else is right."""
+    missing = {error.field: error.problem for error in recipe.folders_missing(asked.data)}
+    for table in ("model", "teacher_model"):
+        weights = recipe.weights_of(getattr(asked, table))
+        if weights and not Path(weights).is_file():
+            missing[f"{table}.weights"] = f"{weights} is no file; choose one, or leave it empty to start at random"
+    return missing
 
 
 def _whole(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
-    """As RecipeFile reads it: a relative data.path starts where the file lies."""
-    data = table.get("data", {})
-    if not isinstance(data, Mapping) or not data.get("path"):
-        return table
-    return {**table, "data": {**data, "path": recipe.whole_path(data["path"], file.parent if file else Path())}}
+    """As RecipeFile reads it: relative paths start where the file lies."""
+    made = dict(table)
+    for path, where in _places(table, file).items():
+        name, _, key = path.partition(".")
+        made[name] = {**made[name], key: where}
+    return made
 
 
 def _with_whole_path(text: str, file: Path | None) -> str:
-    path = recipe.plain_table(text).get("data", {})
-    path = path.get("path") if isinstance(path, Mapping) else None
-    if not isinstance(path, str) or not path:
+    places = _places(recipe.plain_table(text), file)
+    if not places:
         return text
     document = tomlkit.parse(text)
-    _put(document, "data.path", recipe.whole_path(path, file.parent if file else Path()))
+    for path, where in places.items():
+        _put(document, path, where)
     return tomlkit.dumps(document)
+
+
+def _places(table: Mapping[str, Any], file: Path | None) -> dict[str, str]:
+    """The folders and files that a recipe names, from the root on, by their fields."""
+    named = (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights"))
+    found = ((f"{name}.{key}", part.get(key)) for name, key in named if isinstance(part := table.get(name, {}), Mapping))
+    start = file.parent if file else Path()
+    return {path: recipe.whole_path(where, start) for path, where in found if isinstance(where, str) and where}
 
 
 def _compared_name(preset: str) -> object:
@@ -471,6 +516,19 @@ def _drop(document: tomlkit.TOMLDocument, path: str) -> None:
     del place[key]
     if table and not str(place.as_string()).strip():
         del document[table]
+
+
+def _has_attention(document: tomlkit.TOMLDocument) -> bool:
+    """Whether its network is one whose attention can be watched already, or a person's own choice of a large one."""
+    return str(document.get("model", {}).get(TAG, "")) in ("vit", "timm")
+
+
+def _fitting_patch(document: tomlkit.TOMLDocument) -> int:
+    """A power of two that leaves pictures of this size enough patches."""
+    data = document.get("data", {})
+    side = data.get("size", None) or (scaled.DIGITS_PX if data.get(TAG, "digits") == "digits" else recipe.Creatures().size)
+    side = side if isinstance(side, int) and side > 0 else scaled.DIGITS_PX
+    return int(2 ** max(1, (side // ACROSS).bit_length() - 1))
 
 
 @lru_cache(maxsize=64)

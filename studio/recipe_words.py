@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine import recipe, words
-from engine.fields import Field, tag_of
+from engine import recipe, schedule, words
+from engine.fields import AUTO, Field, tag_of
 from engine.recipe import Recipe
 from studio import phrases, recipe_fields
 from studio.recipe_checks import Known
@@ -21,7 +21,7 @@ TITLES = {  # where a card says more than phrases.METHODS, or has no room for it
 }
 PROMISES = {  # a card's second line; a method that is not here is told by its own first line
     "supervised": "labels only; the baseline",
-    "ban": "each generation learns from the last",
+    "ban": "learns from the last generation",
     "ban_label": "from the labels and the last",
     "cwtm": "labels, weighted by the last",
     "dkpp": "from the last, shuffled",
@@ -91,10 +91,12 @@ def where(asked: OpenRecipe) -> str:
 
 
 def hint(field: Field, asked: OpenRecipe, facts: Known, weights: int | None = None) -> str:
-    """What stands right of an editor: the preset's value if it is another, a number that follows, or what is usual."""
+    """What stands right of an editor: what "auto" comes to, the preset's value if it is another, or a number that follows."""
     if field.path in asked.errors:
         return ""
     now, before = asked.value(field), asked.before(field)
+    if now == AUTO and field.auto:
+        return recipe_fields.auto_words(field, facts.numbers) if facts.numbers else ""
     if list_of(now) != list_of(before) and before is not None and (said := recipe_fields.said(field, before)):
         return f"{'preset' if asked.preset else 'was'} {said}"
     return _derived(field, asked, facts, weights)
@@ -109,6 +111,8 @@ def _derived(field: Field, asked: OpenRecipe, facts: Known, weights: int | None)
             return f"{words.plural(facts.steps_per_epoch * value, 'step')}"
         case "data.name" if facts.pictures:
             return f"{words.count(facts.pictures)} to train on"
+        case "method.momentum" if isinstance(value, float) and 0 < value < 1:
+            return f"half-life {words.plural(max(1, round(schedule.half_life(value))), 'step')}"
         case "data.train_size" if value == 0:
             return "all that there are"
         case "model.name" if weights:
@@ -131,10 +135,13 @@ def short_count(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.1f} k" if count >= 1e4 else words.count(count)
 
 
-def foot(field: Field, asked: OpenRecipe) -> tuple[str, str, str]:
+def foot(field: Field, asked: OpenRecipe, facts: Known | None = None) -> tuple[str, str, str]:
     """The field that has the focus: its label, "training.epochs, 1 to 10,000", and what it is with its default and why."""
     place = f"{field.path}, {range_words(field)}"
     said = [_help(field, asked)]
+    if facts and facts.numbers and (scaled_by := facts.why.get(field.path)) and field.path not in asked.errors:
+        now = recipe_fields.auto_words(field, facts.numbers).removeprefix("auto: ")
+        return recipe_fields.label_of(field), place, f"{said[0]} Here auto is {now}: {scaled_by.reason}."
     if field.default is not None and (default := recipe_fields.said(field, field.default)):
         source = SOURCES.get(field.source, "")
         why = f" ({field.why})" if field.why else ""
@@ -156,6 +163,10 @@ def _help(field: Field, asked: OpenRecipe) -> str:
 
 def range_words(field: Field) -> str:
     """ "1 to 100,000 epochs"; open ends keep their brackets: "(0, 1]"."""
+    return _bounds_words(field) + (" or auto" if field.auto else "")
+
+
+def _bounds_words(field: Field) -> str:
     unit = f" {field.unit}" if field.unit else ""
     closed = field.low is not None and field.high is not None and not (field.low_open or field.high_open)
     if closed and not field.choices and field.low is not None and field.high is not None:

@@ -44,7 +44,7 @@ from studio.widgets.shape_form import ShapeForm
 
 SIDE = 372  # width of the left column
 ROOMY = 575  # from this height below the findings on, probe pictures stand in four columns instead of six
-WHAT = "The folder with one sub-folder a class"
+WHAT = "The folder with one sub-folder a class, or of pictures without classes"
 
 
 class DataView(QWidget):
@@ -146,7 +146,7 @@ class DataView(QWidget):
         if isinstance(found, str):
             self._refuse("", found)
             return
-        before, self.scan = self.scan, found
+        before, self.scan, self._asked = self.scan, found, found.table
         same = before is not None and data_model.same_pictures(before, found)
         if not same:
             self.probe, self._class = Probe.of(found.table, found.tests), ""
@@ -174,6 +174,7 @@ class DataView(QWidget):
         self.findings.show_figures(data_model.figures(scan))
         self.findings.show_findings(data_model.findings(scan))
         self.balance.show_classes(scan.answer.classes, self._class)
+        self.balance.setVisible(bool(scan.answer.classes))
         self._show_grid()
         self._show_probe()
 
@@ -432,8 +433,8 @@ def _read(table: Table, answer: Mapping[str, Any]) -> Scan | str:
 
 
 def _words(scan: Scan, place: int, more: str = "Press to watch it while training, or no longer") -> PictureWords:
-    name = scan.class_name(place) or f"test {place:03d}"
     file = scan.file(place)
+    name = scan.class_name(place) or Path(file).name or f"test {place:03d}"
     return PictureWords(name, f"{name}, test {place:03d}\n{file}\n{more}" if file else f"{name}, test {place:03d}\n{more}")
 
 

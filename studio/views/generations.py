@@ -6,6 +6,7 @@ second; verdicts are made anew only when another run is complete.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -21,6 +22,8 @@ from PySide6.QtWidgets import (
 
 from engine import compare, words
 from engine.compare import ComparisonError
+from engine.run import Run
+from engine.state import RunState
 from studio import lineage_model, lineage_pictures, lineage_recipes, phrases, theme
 from studio.later import Later
 from studio.lineage_model import Box, Study
@@ -32,7 +35,7 @@ from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.ensemble_strip import EnsembleStrip
 from studio.widgets.image_rows import ImageRows
 from studio.widgets.lineage_calibration import LineageCalibration
-from studio.widgets.lineage_curves import LineageCurves
+from studio.widgets.lineage_curves import LineageCurves, measures
 from studio.widgets.lineage_head import LineageHead
 from studio.widgets.lineage_matrix import LineageMatrix
 from studio.widgets.lineage_mistakes import LineageMistakes
@@ -41,6 +44,7 @@ from studio.widgets.recipe_difference import RecipeDifference
 PATIENCE_MS = 1000  # between two looks at runs that train
 LOW = 740  # a page lower than this, in pixels at scale 1, folds the recipe difference
 STUDIES = 8  # lineages whose verdicts are kept
+MOST_BESIDE = 7  # lineages: as many as there are colours left
 NOTHING_YET = "No generation is finished yet"
 T = TypeVar("T")
 
@@ -57,6 +61,7 @@ class GenerationsView(QWidget):
         self._study = Study()
         self._study_key: Hashable = None
         self._studies: dict[Hashable, Study] = {}
+        self._beside: list[str] = []  # other lineages on the curves
         self._pair: tuple[int, ...] = ()
         self._pair_by_hand = False
         self._members: tuple[int, ...] | None = None  # None: F1 to the last
@@ -171,6 +176,7 @@ class GenerationsView(QWidget):
         for room in (self.mistakes, self.matrix):
             room.pair_chosen.connect(self._choose_elsewhere)
             room.picture_opened.connect(self._open_picture)
+        self.curves.beside_asked.connect(self._stand_beside)
         self.images.seed_chosen.connect(lambda seed: self._show_room())
         self.difference.pair_chosen.connect(self._choose_elsewhere)
         self.difference.fold.clicked.connect(self._fold)
@@ -284,7 +290,7 @@ class GenerationsView(QWidget):
         waits = self._later.waits_for("study") and not self._study.generations
         lead, rest = ("", "Reading what the runs predicted") if waits else lineage_model.sentence(self._study, boxes)
         self.head.show_sentence(lead, rest, [*(one.problem for one in runs if one.problem), *self._study.left_out])
-        self._basis.setText(compare.basis(self._study.lineage))
+        self._basis.setText(compare.basis(self._study.lineage, self._study.measured))
 
     # the pair
 
@@ -388,6 +394,9 @@ class GenerationsView(QWidget):
             return "Nothing can be laid side by side here", "the sentence above says why; curves and recipes are there"
         if self._study.generations:
             return None
+        runs = self._session.lineage(self._lineage)
+        if runs and all(one.state.completed and lineage_model.is_unlabelled(one.state) for one in runs):
+            return "Nobody has named these pictures", "without classes there are no mistakes; the curves are there"
         return NOTHING_YET, "this page begins with the first complete run; the curves are there already"
 
     def _ask(self, part: str, token: Hashable, work: Callable[[], T], show: Callable[[T], None]) -> None:
@@ -396,7 +405,34 @@ class GenerationsView(QWidget):
             self._later.ask(part, work, show)
 
     def _show_curves(self) -> None:
-        self.curves.show_runs(self._session.lineage(self._lineage))
+        runs = self._session.lineage(self._lineage)
+        self.curves.show_runs(runs)
+        names = [name for name in self._names() if name != self._lineage and self._is_alike(name, runs)]
+        self._beside = [name for name in self._beside if name in names][:MOST_BESIDE]
+        self.curves.show_beside({name: self._session.lineage(name) for name in self._beside})
+        self.curves.offer(names)
+        self._judge_beside()
+
+    def _is_alike(self, name: str, runs: Sequence[Followed]) -> bool:
+        """Whether another lineage has begun and its charts would be the same."""
+        others = self._session.lineage(name)
+        return any(one.state.curves for one in others) and measures(others) == measures(runs)
+
+    def _stand_beside(self, name: str, wanted: bool) -> None:
+        self._beside = [other for other in self._beside if other != name] + [name] * wanted
+        self._show_curves()
+
+    def _judge_beside(self) -> None:
+        """This lineage against each of those beside it, worked out again when a run of either is complete."""
+        own, finished = self._study, {name: lineage_model.complete(self._session.lineage(name)) for name in self._beside}
+        if not finished:
+            self._later.forget("beside")
+            self._asked.pop("beside", None)
+            self.curves.say([])
+            return
+        keys = tuple((name, lineage_model.fingerprint(done)) for name, done in finished.items())
+        work = partial(_against, own, finished)
+        self._ask("beside", keys, work, self.curves.say)
 
     def _show_matrix(self) -> None:
         lineage, classes = self._study.lineage, self._classes()
@@ -444,6 +480,8 @@ class GenerationsView(QWidget):
         elif not flow.steps:
             wrong = f"{words.count(flow.wrong[0])} of {words.plural(flow.predictions, 'prediction')}"
             later = "what the next generation inherits, fixes and adds shows here when one of its seeds is complete"
+            if self._study.by_neighbours:
+                later = "by the nearest neighbours of its teacher's features; no generation follows that could mend them"
             note = f"F{flow.generations[0]} is wrong in {wrong}", later
         self.mistakes.show_flow(flow, note)
 
@@ -492,7 +530,8 @@ class GenerationsView(QWidget):
         folder = self._session.workspace.folder
         missed_with = self._study_key if self._pictures.problem else None
         if self._is_new("pictures", (str(folder), (data or {}).get("cache"), missed_with)):
-            self._later.ask("pictures", lambda: lineage_pictures.pictures(folder, data), self._take_pictures)
+            judges = lineage_model.judged_by(data) if data else None
+            self._later.ask("pictures", lambda: lineage_pictures.pictures(folder, judges), self._take_pictures)
 
     def _take_pictures(self, found: Pictures) -> None:
         self._pictures = found
@@ -524,6 +563,10 @@ class GenerationsView(QWidget):
         super().resizeEvent(event)
         if not self._folded_by_hand:
             self.difference.set_folded(self.height() < theme.px(LOW))
+
+
+def _against(own: Study, finished: Mapping[str, Sequence[tuple[Run, RunState]]]) -> list[str]:
+    return [lineage_model.against(own, done, name) for name, done in finished.items()]
 
 
 def _or_refusal(work: Callable[[], T]) -> Callable[[], T | ComparisonError]:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine import words
-from studio import live_curves, live_failures, live_snapshots, live_words, phrases, theme
+from studio import live_cures, live_curves, live_failures, live_snapshots, live_words, phrases, theme
 from studio.live_curves import MOST_RUNS, Axis, Shown
 from studio.live_snapshots import Unreadable
 from studio.session import Followed, Session
@@ -86,6 +86,7 @@ class LiveView(QWidget):
         self.header.arrange(self.width() >= theme.px(WIDE))
         low = self.window().height() < theme.px(LOW)
         self.drawer.log.fold(low if self._log_by_hand is None else self._log_by_hand)
+        self.drawer.fit(low)
         gap = 8 if low else 12
         self.charts.space(gap)
         self._columns.setSpacing(12)
@@ -212,6 +213,8 @@ class LiveView(QWidget):
             self._session.resume()
         elif remedy == "kill":
             self._session.kill()
+        elif one is not None:
+            live_cures.carry_out(one, self._session, remedy)
 
     def _open_log(self) -> None:
         one = self._session.chosen

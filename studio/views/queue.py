@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio import live_failures, queue_acts, queue_model, queue_presets, queue_words, theme
+from studio import live_cures, live_failures, queue_acts, queue_model, queue_presets, queue_words, theme
 from studio.queue_model import SEGMENTS, Row, Wanted
 from studio.session import Followed, Session
 from studio.widgets.card import Card, rule
@@ -211,6 +211,8 @@ class QueueView(QWidget):
             self._session.resume(one.name)
         elif key == "kill":
             self._session.kill(one.name)
+        else:
+            live_cures.carry_out(one, self._session, key)
 
     def _open_row(self, place: int) -> None:
         self._open_run(self._runs([self.table.runs.rows[place]]))

@@ -32,6 +32,7 @@ from studio.widgets.recipe_form import FootWords, RecipeForm, Section
 from studio.widgets.recipe_head import Banner, RecipeHead
 from studio.widgets.schedules import SchedulesCard
 
+WEIGHTS = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)"
 FILTER = "Recipes (*.toml);;All files (*)"
 KEYS: Mapping[str, str] = {"Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo", "Ctrl+Y": "redo", "Ctrl+S": "save", "Ctrl+O": "ask_open"}
 
@@ -167,7 +168,7 @@ class RecipeView(QWidget):
         before = self.open.before(field)
         is_changed = not recipe_model.same(before, self.open.value(field))
         reset = f"Reset to {recipe_fields.said(field, before) or 'nothing'}" if is_changed else ""
-        self.form.show_foot(field.path, FootWords(*recipe_words.foot(field, self.open), reset))
+        self.form.show_foot(field.path, FootWords(*recipe_words.foot(field, self.open, self._facts()), reset))
 
     def _show_head(self, asked: Recipe, errors: Mapping[str, str]) -> None:
         labels = {field.path: recipe_fields.label_of(field) for field in self.open.layout.fields}
@@ -325,7 +326,10 @@ class RecipeView(QWidget):
         if field is None:
             return
         start = str(self.open.value(field) or Path.home())
-        chosen = QFileDialog.getExistingDirectory(self, "The folder with one sub-folder a class", start)
+        if recipe_fields.is_file(field):
+            chosen, _ = QFileDialog.getOpenFileName(self, "The weights to start from", start, WEIGHTS)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self, field.help or field.label, start)
         if chosen:
             self.open.set(path, chosen)
             self._changed()
@@ -519,7 +523,8 @@ def _dropped(event: QDropEvent) -> Path | None:
 
 def _field_words(field: Field) -> FieldWords:
     choices = tuple((choice, recipe_fields.choice_text(choice)) for choice in field.choices)
-    kind = field.kind if field.kind in ("choice", "switch") else "path" if recipe_fields.is_path(field) else "line"
+    place = "file" if recipe_fields.is_file(field) else "path"
+    kind = field.kind if field.kind in ("choice", "switch") else place if recipe_fields.is_path(field) else "line"
     return FieldWords(field.path, recipe_fields.label_of(field), kind, field.unit, choices)
 
 

@@ -298,14 +298,15 @@ class FoundRow(QWidget):
 
     def _show_curve(self, one: Followed) -> None:
         best = phrases.headline(one)
-        self.best.setText(words.percent(best[1]) if best else "")
-        self.best_name.setText(f"best {phrases.HEADLINES[best[0]]}" if best else "")
+        self.best.setText(phrases.figure(*best[:2]) if best else "")
+        self.best_name.setText(phrases.best_name(best[0]) if best else "")
         curve = one.state.curves.get(best[0]) if best else None
         if curve is None:
             self.curve.show_curve(np.empty(0), np.empty(0))
         else:
             kept = curve.kept
-            self.curve.show_curve(curve.epochs[kept], curve.values[kept], end=float(one.state.epochs))
+            say = functools.partial(phrases.figure, phrases.headline_name(one))
+            self.curve.show_curve(curve.epochs[kept], curve.values[kept], end=float(one.state.epochs), say=say)
 
     def _lay_out(self, ruled: bool) -> None:
         left, right, acts = QVBoxLayout(), QVBoxLayout(self.values), QHBoxLayout(self.acts)
@@ -432,7 +433,7 @@ class NewCard(Card):
 class _Generations(QWidget):
     """What comes of it: F0 teaches F1, which teaches F2."""
 
-    ROW = Lineage("", "", tuple((k, None) for k in range(4)), None, "")
+    ROW = Lineage("", "", tuple((k, None) for k in range(4)), "", "")
 
     def __init__(self) -> None:
         super().__init__()
@@ -495,13 +496,15 @@ def lineages(session: Session, now: float) -> list[Lineage]:
 def _lineage(name: str, runs: Sequence[Followed], now: float) -> Lineage:
     tested: dict[int, list[float]] = {}
     for one in runs:
-        curve = one.state.curves.get("test/accuracy")
-        tested.setdefault(one.generation, []).extend([curve.last] if curve is not None and curve.kept.any() else [])
+        found = phrases.tested(one)
+        tested.setdefault(one.generation, []).extend([found[1]] if found else [])
     means = tuple((k, float(np.mean(tested[k])) if tested[k] else None) for k in sorted(tested))
     last = max(runs, key=lambda one: one.generation)
     method = f"{phrases.method_words(last.method)}, {phrases.model_words(last.recipe.model)}" if last.recipe else ""
     best = max((value for _, value in means if value is not None), default=None)
-    return Lineage(name, method, means, best, words.day(max(one.changed_at for one in runs), now))
+    measured = next((found[0] for one in runs if (found := phrases.tested(one))), phrases.ACCURACY)
+    said = phrases.value_words(measured, best) if best is not None else ""
+    return Lineage(name, method, means, said, words.day(max(one.changed_at for one in runs), now))
 
 
 # Small things ---------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ MOST_WORDS = 96  # of width; longer names end in an ellipsis
 MOST_SIDE = 160  # pixels of a drawn map
 BAR = 12  # kept free for the scroll bar, so that nothing moves when it comes
 ALL_HEADS = "All heads"
+PCA = "PCA of patches"
 STYLES = ("Heat over grey", "Heat")
 NAMES: dict[Kind, str] = {"attention": "Attention", "evidence": "Class evidence"}
 MEANINGS: dict[Kind, str] = {
@@ -47,6 +48,14 @@ MEANINGS: dict[Kind, str] = {
         "attention, which a convolutional network does not have; it is coarse, and it leaves out what spoke against the class."
     ),
 }
+PCA_MEANING = (
+    "The three directions in which a network's patches differ most, over all of these pictures, as red, green and blue: "
+    "patches of one colour are alike to it. The colours of student and teacher have nothing to do with each other."
+)
+JACCARD_MEANING = (
+    "on it: what the teacher's attention marks (the fewest patches with 60 % of a head's attention) and the drawn mask of "
+    "the creature have in common, as a share of what either marks; of the head that fits best (Jaccard index)."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +68,9 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """One snapshot: maps [P, heads, h, w], and [P] each of overlap, predicted class and confidence in [0, 1]."""
+    """One snapshot: maps [P, heads, h, w]; [P] each of overlap, Jaccard index with the mask (below 0 without one), predicted
+    class and confidence in [0, 1]; colours of patches [P, 3, h, w] in [0, 1].
+    """
 
     student: Maps
     teacher: Maps | None = None
@@ -68,6 +79,18 @@ class Looks:
     student_confidence: NDArray[np.float32] | None = None
     teacher_class: NDArray[np.int64] | None = None
     teacher_confidence: NDArray[np.float32] | None = None
+    jaccard: NDArray[np.float32] | None = None
+    pca_student: Maps | None = None
+    pca_teacher: Maps | None = None
+
+    def maps(self, style: str) -> list[Maps]:
+        """What is drawn in this style: of the student, then of the teacher if it has any."""
+        both = (self.pca_student, self.pca_teacher) if style == PCA else (self.student, self.teacher)
+        return [maps for maps in both if maps is not None]
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return STYLES if self.pca_student is None else (*STYLES, PCA)
 
     @property
     def heads(self) -> int:
@@ -94,6 +117,13 @@ def map_picture(map_hw: NDArray[np.floating], picture_CHW: Bytes, style: str = S
     most = float(map_hw.max())
     heat = grown(map_hw / most if most > 0 else np.zeros_like(map_hw), picture_CHW.shape[1:])
     return color_maps.magma(heat) if style == "Heat" else color_maps.heat_over_grey(heat, luminance(picture_CHW))
+
+
+def patch_picture(colours_3hw: NDArray[np.floating], size: Sequence[int]) -> Bytes:
+    """Colours of patches as RGB uint8 [H, W, 3], at most MOST_SIDE large: bilinear between the middles of the patches."""
+    most = max(1, -(-max(size) // MOST_SIDE))
+    grown_3HW = np.stack([grown(channel, [-(-side // most) for side in size]) for channel in colours_3hw])
+    return np.ascontiguousarray((255 * np.clip(grown_3HW, 0, 1) + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
 
 def luminance(picture_CHW: Bytes) -> NDArray[np.float64]:
@@ -129,6 +159,7 @@ class _Row:
     overlap: str = ""
     answer: str = ""
     right: bool = True
+    inside: str = ""  # how much of the attention is on what the picture shows
 
 
 class _Columns(NamedTuple):
@@ -163,6 +194,7 @@ class _RowView(QWidget):
         self._pictures = [Picture(parent=self) for _ in range(3)]
         self._overlap = _words_label(self)
         self._label = theme.dress(_words_label(self), small=True, prose=True)
+        self._inside = theme.dress(_words_label(self), small=True, muted=True)
         self._mark = QLabel(self)
         self._answer = theme.dress(_words_label(self), small=True)
 
@@ -177,6 +209,9 @@ class _RowView(QWidget):
         self._overlap.setText(row.overlap)
         self._overlap.setVisible(bool(row.overlap))
         self._label.setText(row.label)
+        self._inside.setText(row.inside)
+        self._inside.setVisible(bool(row.inside))
+        self._inside.setToolTip(JACCARD_MEANING)
         self._answer.setText(row.answer)
         self._mark.setVisible(bool(row.answer))
         theme.put_icon(self._mark, "check" if row.right else "close", "ok" if row.right else "bad", size=12)
@@ -189,7 +224,7 @@ class _RowView(QWidget):
         for place, view in enumerate(self._pictures):
             view.setGeometry(columns.x(place), 0, columns.side, columns.side)
             view.setVisible(place <= maps)
-        lines = [line for line in (self._overlap, self._label, self._answer) if line.text()]
+        lines = [line for line in (self._overlap, self._label, self._inside, self._answer) if line.text()]
         heights = [line.sizeHint().height() + theme.px(1) for line in lines]
         y = (columns.side - sum(heights)) // 2
         room = columns.width - columns.words
@@ -307,8 +342,8 @@ class AttentionGrid(QWidget):
         self._redraw()
 
     def rows(self) -> list[tuple[str, ...]]:
-        """What each row says: overlap, class, answer."""
-        return [(row.overlap, row.label, row.answer) for row in self._content()]
+        """What each row says: overlap, class, answer, and how much of the attention is on it, where that is known."""
+        return [(row.overlap, row.label, row.answer, *filter(None, [row.inside])) for row in self._content()]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -339,24 +374,31 @@ class AttentionGrid(QWidget):
         """Room for every name of a class with its answer, up to a limit; the same for all snapshots, so nothing moves."""
         metrics = QFontMetrics(theme.font("small"))
         names = {self._class(label) for label in (self._shown.probe.labels if self._shown.probe else ())}
-        answers = [f"{name}  100{words.THIN}%" for name in names]
+        looks = self._shown.looks
+        answers = [f"{name}  100{words.THIN}%" if looks is None or looks.student_class is not None else name for name in names]
+        answers += [f"100{words.THIN}% on it"] if looks is not None and looks.jaccard is not None else []
         widest = max((metrics.horizontalAdvance(text) for text in ("overlap", *answers)), default=0)
         return min(widest + theme.px(MARK), theme.px(MOST_WORDS))
 
     def _map_sets(self) -> list[Maps]:
         looks = self._shown.looks
-        return [] if looks is None else [maps for maps in (looks.student, looks.teacher) if maps is not None]
+        return [] if looks is None else looks.maps(self._style())
+
+    def _style(self) -> str:
+        """The one that is wanted, if this snapshot has it."""
+        shown = self._shown
+        return shown.style if shown.looks is None or shown.style in shown.looks.styles else STYLES[0]
 
     def _content(self) -> list[_Row]:
         probe = self._shown.probe
         return [] if probe is None else [self._row(probe, place) for place in range(len(probe.pictures))]
 
     def _row(self, probe: Probe, place: int) -> _Row:
-        shown, looks, picture = self._shown, self._shown.looks, probe.pictures[place]
+        looks, picture = self._shown.looks, probe.pictures[place]
         label = self._class(probe.labels[place])
         if looks is None:
             return _Row(channels_last(picture), label, (), ())
-        maps = tuple(map_picture(self._one_map(maps[place]), picture, shown.style) for maps in self._map_sets())
+        maps = tuple(self._drawn(maps[place], picture) for maps in self._map_sets())
         own = int(looks.student_class[place]) if looks.student_class is not None else None
         right = own is None or own == probe.labels[place]
         return _Row(
@@ -367,7 +409,14 @@ class AttentionGrid(QWidget):
             overlap=f"{looks.overlap[place]:.2f}" if looks.overlap is not None else "",
             answer=self._sure("student", place) if right else self._answer("student", place),
             right=right,
+            inside=_inside(looks, place),
         )
+
+    def _drawn(self, maps_Xhw: Maps, picture: Bytes) -> Bytes:
+        style = self._style()
+        if style == PCA:
+            return patch_picture(maps_Xhw, picture.shape[1:])
+        return map_picture(self._one_map(maps_Xhw), picture, style)
 
     def _one_map(self, heads_hw: Maps) -> Maps:
         head = self._shown.head
@@ -388,7 +437,14 @@ class AttentionGrid(QWidget):
 
     def _spoken(self, who: str, place: int) -> str:
         answer = self._answer(who, place)
-        return f"{NAMES[self._shown.kind].lower()} of the {who}" + (f", which answers {answer}" if answer else "")
+        what = "patch features" if self._style() == PCA else NAMES[self._shown.kind].lower()
+        return f"{what} of the {who}" + (f", which answers {answer}" if answer else "")
+
+
+def _inside(looks: Looks, place: int) -> str:
+    """ "34 % on it"; empty for a picture of which nobody knows where its creature is."""
+    share = float(looks.jaccard[place]) if looks.jaccard is not None else -1.0
+    return f"{words.percent(share, 0)} on it" if share >= 0 else ""
 
 
 # The card -------------------------------------------------------------------------------------------------------
@@ -400,6 +456,9 @@ class ProbePanel(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Probe images", parent=parent)
         self.grid = AttentionGrid()
+        self._given: Looks | None = None
+        self._given_kind: Kind = "evidence"
+        self._why_not = ""
         self.scrubber = Scrubber()
         self.heads = _choice("Head of the attention", (ALL_HEADS,))
         self.styles = _choice("How maps are drawn", STYLES)
@@ -424,12 +483,12 @@ class ProbePanel(Card):
     ) -> None:
         """Pictures and a snapshot; without one the caption says why not."""
         self._pages.setCurrentWidget(self.grid)
+        self._given, self._given_kind, self._why_not = looks, kind, why_not
+        self._offer_styles(looks.styles if looks is not None else STYLES)
         self._offer_heads(looks.heads if looks is not None and kind == "attention" else 1)
         self.styles.setVisible(looks is not None)
         self.grid.show_all(probe, classes, networks, looks, kind)
-        self._caption.setText(f"{NAMES[kind]}, each map scaled to its own maximum" if looks is not None else why_not)
-        self._caption.setToolTip(MEANINGS[kind] if looks is not None else "")
-        self._caption.setVisible(bool(self._caption.text()))
+        self._show_caption()
 
     def show_note(self, sentence: str, when: str = "") -> None:
         """Nothing to show: why, and when that will change."""
@@ -452,7 +511,30 @@ class ProbePanel(Card):
 
     def _restyle(self) -> None:
         head = self.heads.currentIndex()
+        self.heads.setEnabled(self.styles.currentText() != PCA)
+        self._show_caption()
         self.grid.show_style(self.styles.currentText(), head - 1 if head > 0 else None)
+
+    def _show_caption(self) -> None:
+        """What the maps are, or why there are none."""
+        said, meant = f"{NAMES[self._given_kind]}, each map scaled to its own maximum", MEANINGS[self._given_kind]
+        if self.styles.currentText() == PCA:
+            said, meant = "Patch features, alike where the colour is alike", PCA_MEANING
+        self._caption.setText(said if self._given is not None else self._why_not)
+        self._caption.setToolTip(meant if self._given is not None else "")
+        self._caption.setVisible(bool(self._caption.text()) and self._pages.currentWidget() is self.grid)
+
+    def _offer_styles(self, styles: Sequence[str]) -> None:
+        """A style that this run does not have gives way to the first."""
+        if [self.styles.itemText(place) for place in range(self.styles.count())] == list(styles):
+            return
+        before = self.styles.currentText()
+        self.styles.blockSignals(True)
+        self.styles.clear()
+        self.styles.addItems(list(styles))
+        self.styles.setCurrentText(before if before in styles else styles[0])
+        self.styles.blockSignals(False)
+        self._restyle()
 
     def _offer_heads(self, count: int) -> None:
         self.heads.setVisible(count > 1)

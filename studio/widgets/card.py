@@ -6,19 +6,25 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyleOp
 
 from studio import theme
 
+SHORT = 24  # letters: a title up to this long is read whole, and what stands beside it gives way
+
 
 class ElidedLabel(QLabel):
-    """One line that gives way: what does not fit ends in an ellipsis and is told whole by the tooltip."""
+    """One line that gives way: what does not fit ends in an ellipsis and is told whole by the tooltip.
+
+    `keeps`: others in its row give way instead.
+    """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
+        self.keeps = False
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     def minimumSizeHint(self) -> QSize:
         narrow = self.fontMetrics().horizontalAdvance("mmm…")
         whole = super().minimumSizeHint()
-        return QSize(min(narrow, whole.width()), whole.height())
+        return whole if self.keeps else QSize(min(narrow, whole.width()), whole.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         room = self.contentsRect()
@@ -60,7 +66,9 @@ class Card(QFrame):
         self.show_title(title, subtitle)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
+        self._title.keeps = bool(subtitle) and len(title) <= SHORT
         self._title.setText(title)
+        self._title.updateGeometry()
         self._subtitle.setText(subtitle)
         self._subtitle.setVisible(bool(subtitle))
         self.head_frame.setVisible(bool(title))

@@ -1,4 +1,4 @@
-"""The card of a failed or lost run: what happened, why probably, and what can be done about it, likeliest first.
+"""The card of a run that is ill, failed or lost: what happened, why probably, and what can be done about it, likeliest first.
 
 What a remedy does is left to whoever listens to `remedy_chosen`.
 """
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from studio import theme
 from studio.widgets.card import ElidedLabel, rule
@@ -18,7 +18,7 @@ WIDE = 560  # from this width on, cause and remedies stand beside each other
 
 
 class Remedy(NamedTuple):
-    """An act, what it promises, the word on its button, and the key by which it is told."""
+    """An act, what it promises, the word on its button (empty for none), and the key by which it is told."""
 
     act: str
     promise: str
@@ -28,8 +28,12 @@ class Remedy(NamedTuple):
 
 
 class ErrorCard(QFrame):
-    """Border and head in the tone. Remedies are rows; the only one of a lost run stands in the head."""
+    """Border and head in the tone. Remedies are rows; the only one of a lost run stands in the head.
 
+    It folds to its head. `folded_by_hand` tells what a person chose.
+    """
+
+    folded_by_hand = Signal(bool)
     remedy_chosen = Signal(str)
     log_asked = Signal()
     copy_asked = Signal()
@@ -38,7 +42,10 @@ class ErrorCard(QFrame):
         super().__init__(parent)
         theme.dress(self, panel=True)
         self._shown: tuple[object, ...] = ()
+        self.folded = False
         self._mark = QLabel()
+        self.fold_button = theme.dress(QToolButton(), flat=True, small=True)
+        self._inside = QWidget()
         self._title = theme.dress(ElidedLabel(), title=True)
         self._acts = self._log_and_copy()
         self._head_frame, self.head, self._head_remedy = QFrame(), QHBoxLayout(), QHBoxLayout()
@@ -49,6 +56,8 @@ class ErrorCard(QFrame):
         self._sides, self._foot = QBoxLayout(QBoxLayout.Direction.TopToBottom), QHBoxLayout()
         self._lay_out()
         self._arrange()
+        self.fold(False)
+        self.fold_button.clicked.connect(self._toggle)
 
     def show_failure(
         self,
@@ -56,21 +65,38 @@ class ErrorCard(QFrame):
         cause: str,
         remedies: Sequence[Remedy | tuple[str, str, str, str]] = (),
         tone: Tone = "bad",
+        mark: str = "",
     ) -> None:
-        """`cause` is two sentences; a newline begins a paragraph. Showing the same again keeps focus and buttons."""
+        """`cause` is two sentences; a newline begins a paragraph. Showing the same again keeps focus and buttons.
+
+        mark: an icon instead of the tone's own.
+        """
         rows = tuple(Remedy(*remedy) for remedy in remedies)
-        if self._shown == (title, cause, rows, tone):
+        if self._shown == (title, cause, rows, tone, mark):
             return
-        self._shown = (title, cause, rows, tone)
+        self._shown = (title, cause, rows, tone, mark)
         self._title.setText(title)
         self._cause.setText(cause.replace("\n", "\n\n"))
         self.setAccessibleName(title)
         self.setAccessibleDescription(cause)
-        theme.put_icon(self._mark, "octagon-x" if tone == "bad" else "question", tone)
+        theme.put_icon(self._mark, mark or ("octagon-x" if tone == "bad" else "question"), tone)
         theme.dress(self._title, bold=tone == "bad")
         for frame in (self, self._head_frame):
             theme.dress(frame, state=tone)
-        self._fill(rows, in_head=tone == "warn" and len(rows) == 1)
+        self._fill(rows, in_head=tone == "warn" and len(rows) == 1 and rows[0].act == rows[0].button)
+
+    def fold(self, folded: bool) -> None:
+        """To its head, or back."""
+        self.folded = folded
+        self._inside.setVisible(not folded)
+        theme.put_icon(self.fold_button, "chevron-up" if folded else "chevron-down", "text2", 14)
+        said = "Show cause and remedies" if folded else "Fold to one line"
+        self.fold_button.setAccessibleName(said)
+        self.fold_button.setToolTip(said)
+
+    def _toggle(self) -> None:
+        self.fold(not self.folded)
+        self.folded_by_hand.emit(self.folded)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -107,6 +133,7 @@ class ErrorCard(QFrame):
         self.head.addWidget(self._title)
         self.head.addStretch(1)
         self.head.addLayout(self._head_remedy)
+        self.head.addWidget(self.fold_button)
 
         cause = QVBoxLayout()
         cause.addWidget(self._headings[0])
@@ -123,14 +150,14 @@ class ErrorCard(QFrame):
         self._sides.addWidget(self._remedies, 3)
         self._foot.addStretch(1)
 
-        body, whole = QVBoxLayout(), QVBoxLayout(self)
+        body, whole = QVBoxLayout(self._inside), QVBoxLayout(self)
         body.setContentsMargins(12, 10, 12, 10)
         body.addLayout(self._sides, 1)
         body.addLayout(self._foot)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(self._head_frame)
-        whole.addLayout(body, 1)
+        whole.addWidget(self._inside, 1)
 
     def _log_and_copy(self) -> QWidget:
         acts = QWidget()
@@ -150,11 +177,13 @@ class ErrorCard(QFrame):
         words, line, column = QVBoxLayout(), QHBoxLayout(), QVBoxLayout(row)
         words.setSpacing(1)
         words.addWidget(_wrapped(remedy.act))
-        words.addWidget(theme.dress(_wrapped(remedy.promise), small=True, muted=True))
+        if remedy.promise:
+            words.addWidget(theme.dress(_wrapped(remedy.promise), small=True, muted=True))
         line.setContentsMargins(0, 5, 0, 5)
         line.setSpacing(12)
         line.addLayout(words, 1)
-        line.addWidget(self._button(remedy), 0, Qt.AlignmentFlag.AlignVCenter)
+        if remedy.button:
+            line.addWidget(self._button(remedy), 0, Qt.AlignmentFlag.AlignVCenter)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(rule())

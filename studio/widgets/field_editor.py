@@ -33,9 +33,14 @@ class FieldWords:
 
     path: str
     label: str
-    kind: str  # "line", "switch", "choice", "path"
+    kind: str  # "line", "switch", "choice", "path" of a folder, "file"
     unit: str = ""
     choices: tuple[tuple[str, str], ...] = ()  # value, words
+
+    @property
+    def is_place(self) -> bool:
+        """Whether it names something on disk, for which there is a dialog."""
+        return self.kind in ("path", "file")
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ class FieldEditor(QWidget):
         grid.setVerticalSpacing(3)
         grid.addWidget(self.dot, 0, 0)
         grid.addWidget(self.label, 0, 1)
-        wide = self.about.kind == "path"  # a path is longer than what could be said beside it
+        wide = self.about.is_place  # a path is longer than what could be said beside it
         grid.addWidget(self._with_browse(), 0, 2, 1, 2 if wide else 1)
         grid.addWidget(self.hint, 1 if wide else 0, 3)
         self.hint.setHidden(wide)
@@ -230,15 +235,15 @@ class FieldEditor(QWidget):
         self._fit()
 
     def _with_browse(self) -> QWidget:
-        if self.about.kind != "path":
+        if not self.about.is_place:
             return self.editor
         holder = QWidget()
         row = QHBoxLayout(holder)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        self.browse = theme.put_icon(QToolButton(), "folder", "text2", 16)
+        self.browse = theme.put_icon(QToolButton(), "file" if self.about.kind == "file" else "folder", "text2", 16)
         self.browse.setAccessibleName(f"Choose {self.about.label.lower()}")
-        self.browse.setToolTip("Choose a folder")
+        self.browse.setToolTip("Choose a file" if self.about.kind == "file" else "Choose a folder")
         self.browse.clicked.connect(lambda: self.browse_asked.emit(self.about.path))
         row.addWidget(self.editor, 1)
         row.addWidget(self.browse)

@@ -1,25 +1,35 @@
-"""Validation curves of all generations: accuracy large, likelihood and agreement with the teacher beside it, one cursor.
+"""Validation curves of all generations: what matters large, two signs beside it, one cursor.
 
-Given the runs of a lineage, it decides with its own controls what of them is drawn.
+Given the runs of a lineage, it decides with its own controls what of them is drawn. Which three charts there are follows
+from what the runs measure: accuracy, nearest neighbours where nothing classifies, the features alone where nothing is labelled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QIcon, QPainter, QPixmap, QShowEvent
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine import words
 from studio import theme
-from studio.lineage_model import Align, Seen, Trace, mean_traces, seed_traces
+from studio.lineage_model import AVERAGES, Align, Seen, Trace, mean_traces, seed_traces
+from studio.widgets.card import ElidedLabel
 from studio.widgets.cursor import Cursor
 from studio.widgets.curve_plot import CurvePlot
-from studio.widgets.lines import Line
+from studio.widgets.lines import Better, Line
 from studio.widgets.segment import Segment
 from studio.widgets.table_twin import Cell, Rows, Twin
-
-EPOCH, IMAGES = "Epoch", "Images seen"
-MEAN, EACH = "Mean and spread", "Each seed"
 
 
 def _percent(share: float) -> str:
@@ -30,24 +40,77 @@ def _short(value: float) -> str:
     return words.number(value, 2)
 
 
+def _whole(value: float) -> str:
+    return f"{value:.0f}"
+
+
+class Measure(NamedTuple):
+    """A chart: its metric, how it is called and written, what stands there before the first value."""
+
+    metric: str
+    title: str
+    subtitle: str
+    format: Callable[[float], str]
+    empty: tuple[str, str] = ("No validation yet", "first value after epoch 1 of F0")
+    better: Better | None = None
+    crop_climb: bool = False
+
+
+EPOCH, IMAGES = "Epoch", "Images seen"
+MEAN, EACH = "Mean and spread", "Each seed"
+
+
+LATER = ("No value yet", "the first comes with the first probe of F0")
+ACCURACY = (
+    Measure("val/accuracy", "Validation accuracy", "val/accuracy, %", _percent, better="high", crop_climb=True),
+    Measure("val/nll", "Negative log-likelihood", "val/nll", _short, better="low"),
+    Measure("agreement/top1@val", "Agreement with the teacher", "top-1, %", _percent,
+            ("No agreement yet", "F0 has no teacher; first value after epoch 1 of F1")),
+)  # fmt: skip
+RANK = Measure("feature/rank@val", "Feature rank", "feature/rank, RankMe", _short, LATER)
+NEIGHBOURS = (
+    Measure("knn/teacher@val", "k-NN of the teacher", "knn/teacher, val, %", _percent, LATER, "high", crop_climb=True),
+    Measure("knn/student@val", "k-NN of the student", "knn/student, val, %", _percent, LATER, "high"),
+    RANK,
+)
+FEATURES = (
+    RANK,
+    Measure("feature/std@val", "Spread of the features", "feature/std", _short, LATER),
+    Measure("teacher/prototypes_used@val", "Prototypes in use", "teacher/prototypes_used", _whole, LATER),
+)
+
+
+def measures(runs: Sequence[Seen]) -> tuple[Measure, Measure, Measure]:
+    """What these runs are measured by."""
+    if not any(one.method in AVERAGES for one in runs):
+        return ACCURACY
+    labelled = any("knn/teacher@val" in one.state.curves for one in runs) or not any(
+        RANK.metric in o.state.curves for o in runs
+    )
+    return NEIGHBOURS if labelled else FEATURES
+
+
 class LineageCurves(QWidget):
-    """Reads the curves when it is in sight; hidden it only remembers whose they are."""
+    """Reads the curves when it is in sight; hidden it only remembers whose they are. `beside_asked`: another lineage, or no
+    more of it.
+    """
+
+    beside_asked = Signal(str, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._runs: list[Seen] = []
         self._ticks: dict[int, QCheckBox] = {}
+        self._beside: dict[str, list[Seen]] = {}  # runs of other lineages, by name
+        self.others, self.menu = theme.dress(QPushButton(), small=True), theme.round_menu(QMenu(self))
+        self._said = theme.dress(ElidedLabel(), small=True, prose=True)
+        self._said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.align = Segment([EPOCH, IMAGES], "Align by")
         self.seeds = Segment([MEAN, EACH], "Seeds")
-        self.accuracy = CurvePlot(
-            "Validation accuracy", "val/accuracy, %", format=_percent, better="high", crop_climb=True
-        )  # fmt: skip
-        self.likelihood = CurvePlot("Negative log-likelihood", "val/nll", format=_short, small=True, better="low")
-        self.agreement = CurvePlot("Agreement with the teacher", "top-1, %", format=_percent, small=True)
-        self._plots = {"val/accuracy": self.accuracy, "val/nll": self.likelihood, "agreement/top1@val": self.agreement}
+        self._measures: tuple[Measure, ...] = ()
+        self._plots: dict[str, CurvePlot] = {}
+        self._inside, self._left, self._right = QWidget(), QVBoxLayout(), QVBoxLayout()
         self.shared_cursor = Cursor(self)
-        for plot in self._plots.values():
-            self.shared_cursor.attach(plot)
         self._twin = Twin(self._charts(), self._rows, "Validation curves")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -60,6 +123,9 @@ class LineageCurves(QWidget):
         self.seeds.setToolTip("The mean of the seeds that are complete, and one standard deviation to either side")
         for segment in (self.align, self.seeds):
             segment.chosen.connect(self.refresh)
+        self.others.setText("Compare lineage")
+        theme.put_icon(self.others, "plus", size=14)
+        self.others.setMenu(self.menu)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(theme.dress(QLabel("Align by"), small=True, prose=True))
@@ -67,7 +133,9 @@ class LineageCurves(QWidget):
         row.addSpacing(4)
         row.addWidget(theme.dress(QLabel("Seeds"), small=True, prose=True))
         row.addWidget(self.seeds)
-        row.addStretch(1)
+        row.addSpacing(4)
+        row.addWidget(self.others)
+        row.addWidget(self._said, 1)
         self._shown = QHBoxLayout()
         self._shown.setSpacing(12)
         row.addLayout(self._shown)
@@ -75,27 +143,71 @@ class LineageCurves(QWidget):
         return row
 
     def _charts(self) -> QWidget:
-        inside = QWidget()
-        right = QVBoxLayout()
-        right.setSpacing(12)
-        right.addWidget(self.likelihood, 1)
-        right.addWidget(self.agreement, 1)
-        row = QHBoxLayout(inside)
+        row = QHBoxLayout(self._inside)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
-        row.addWidget(self.accuracy, 3)
-        row.addLayout(right, 2)
-        self.accuracy.set_empty("No validation yet", "first value after epoch 1 of F0")
-        self.likelihood.set_empty("No validation yet", "first value after epoch 1 of F0")
-        self.agreement.set_empty("No agreement yet", "F0 has no teacher; first value after epoch 1 of F1")
-        return inside
+        self._right.setSpacing(12)
+        row.addLayout(self._left, 3)
+        row.addLayout(self._right, 2)
+        self._measure(ACCURACY)
+        return self._inside
+
+    def _measure(self, wanted: tuple[Measure, ...]) -> None:
+        """Other charts, made anew: how a chart writes its values is decided when it is made."""
+        if wanted == self._measures:
+            return
+        self._measures = wanted
+        for gone in self._plots.values():
+            self.shared_cursor.tell_extent(gone, None)
+            gone.hide()
+            gone.deleteLater()
+        self._plots = {one.metric: self._plot(one, small=place > 0) for place, one in enumerate(wanted)}
+        for place, plot in enumerate(self._plots.values()):
+            (self._right if place else self._left).addWidget(plot, 1)
+
+    def _plot(self, one: Measure, small: bool) -> CurvePlot:
+        given: dict[str, Any] = {"format": one.format, "small": small, "better": one.better, "crop_climb": one.crop_climb}
+        plot = CurvePlot(one.title, one.subtitle, parent=self._inside, **given)
+        plot.set_empty(*one.empty)
+        self.shared_cursor.attach(plot)
+        return plot
+
+    @property
+    def plots(self) -> list[CurvePlot]:
+        """The large chart, then the two beside it."""
+        return list(self._plots.values())
 
     def show_runs(self, runs: Sequence[Seen]) -> None:
         self._runs = list(runs)
+        self._measure(measures(runs))
         generations = sorted({one.generation for one in runs})
         if list(self._ticks) != generations:
             self._rebuild(generations)
         self.refresh()
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Other lineages that are measured alike, in the menu."""
+        self.others.setVisible(bool(names))
+        if [action.text() for action in self.menu.actions()] != list(names):
+            self.menu.clear()
+            for name in names:
+                action = self.menu.addAction(name)
+                action.setCheckable(True)
+                action.toggled.connect(lambda wanted, name=name: self.beside_asked.emit(name, wanted))
+        for action in self.menu.actions():
+            action.blockSignals(True)
+            action.setChecked(action.text() in self._beside)
+            action.blockSignals(False)
+
+    def show_beside(self, beside: Mapping[str, Sequence[Seen]]) -> None:
+        """The newest generation of other lineages, drawn with the one that is looked at."""
+        self._beside = {name: list(runs) for name, runs in beside.items()}
+        self._redress()
+        self.refresh()
+
+    def say(self, verdicts: Sequence[str]) -> None:
+        """What may be said of this lineage against those beside it."""
+        self._said.setText("; ".join(verdicts))
 
     def tick(self, generation: int) -> QCheckBox:
         return self._ticks[generation]
@@ -118,7 +230,11 @@ class LineageCurves(QWidget):
     def _redress(self) -> None:
         for generation, tick in self._ticks.items():
             tick.setIconSize(QSize(theme.px(14), theme.px(8)))
-            tick.setIcon(_key(generation))
+            tick.setIcon(_key(self._color(generation)))
+
+    def _color(self, generation: int) -> str:
+        """The ramp, unless other lineages are on the charts: then each line has one of the eight hues."""
+        return theme.run_color(list(self._ticks).index(generation)) if self._beside else theme.generation_color(generation)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -132,9 +248,12 @@ class LineageCurves(QWidget):
         runs = [one for one in self._runs if self._ticks[one.generation].isChecked()]
         each = self.seeds.current() == EACH
         for metric, plot in self._plots.items():
-            traces = seed_traces(runs, metric, align) if each else mean_traces(runs, metric, align)
-            plot.set_x_name(align, corner=plot is not self.likelihood)
-            plot.set_lines(lines(traces))
+            read = seed_traces if each else mean_traces
+            drawn = lines(read(runs, metric, align), self._color)
+            for place, (name, others) in enumerate(self._beside.items(), len(self._ticks)):
+                drawn += beside(read(others, metric, align), name, theme.run_color(place))
+            plot.set_x_name(align, corner=plot is not self.plots[1])
+            plot.set_lines(drawn)
         self._twin.refresh()
 
     def _rows(self) -> Rows:
@@ -149,7 +268,7 @@ class LineageCurves(QWidget):
         return rows
 
 
-def lines(traces: Sequence[Trace]) -> list[Line]:
+def lines(traces: Sequence[Trace], color: Callable[[int], str] = theme.generation_color) -> list[Line]:
     """Traces as lines of a chart; each generation's name stands once at its end."""
     named: set[int] = set()
     made = []
@@ -159,7 +278,7 @@ def lines(traces: Sequence[Trace]) -> list[Line]:
                 name=trace.name,
                 x=trace.x,
                 y=trace.y,
-                color=theme.generation_color(trace.generation),
+                color=color(trace.generation),
                 kept=trace.kept,
                 attempts=trace.attempts,
                 spread=None if trace.sd is None else (trace.y - trace.sd, trace.y + trace.sd),
@@ -170,11 +289,20 @@ def lines(traces: Sequence[Trace]) -> list[Line]:
     return made
 
 
-def _key(generation: int) -> QIcon:
-    """A short line in the generation's colour."""
+def beside(traces: Sequence[Trace], name: str, color: str) -> list[Line]:
+    """Another lineage's newest generation under that lineage's name."""
+    newest = max((trace.generation for trace in traces), default=0)
+    made = lines([trace for trace in traces if trace.generation == newest], lambda _: color)
+    named = [f"{name} {line.name.partition(' ')[2]}".strip() for line in made]
+    ends = [name, *[""] * len(made)]
+    return [replace(line, name=said, end_label=end) for line, said, end in zip(made, named, ends, strict=False)]
+
+
+def _key(color: str) -> QIcon:
+    """A short line in a colour."""
     made = QPixmap(theme.px(14), theme.px(8))
     made.fill("transparent")
     painter = QPainter(made)
-    painter.fillRect(0, theme.px(3), made.width(), theme.px(2), theme.color(theme.generation_color(generation)))
+    painter.fillRect(0, theme.px(3), made.width(), theme.px(2), theme.color(color))
     painter.end()
     return QIcon(made)

@@ -33,8 +33,8 @@ class Lineage:
 
     name: str
     method: str
-    generations: tuple[tuple[int, float | None], ...]  # (k, mean test accuracy over seeds; None before the first)
-    best: float | None
+    generations: tuple[tuple[int, float | None], ...]  # (k, mean on test over seeds, a rate; None before the first)
+    best: str  # "95.4 %", "k-NN 64.1 %"
     change: str
 
     @property
@@ -46,7 +46,7 @@ class Lineage:
 class LineageModel(QAbstractTableModel):
     """Text for everyone, the generations as data for the delegate."""
 
-    HEADS = ("Lineage", "Method", "Generations, mean test accuracy", "Best", "Last change")
+    HEADS = ("Lineage", "Method", "Generations, mean on test", "Best", "Last change")
     GENERATIONS = 2
 
     def __init__(self, parent: QWidget) -> None:
@@ -89,8 +89,7 @@ class LineageModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole:
             return theme.color("text2" if index.column() == 1 else "muted" if index.column() == 4 else "text")
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            best = words.percent(row.best) if row.best is not None else ""
-            return (row.name, row.method, row.told, best, row.change)[index.column()]
+            return (row.name, row.method, row.told, row.best, row.change)[index.column()]
         return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio import live_curves, live_pages
+from studio import live_curves, live_facts, live_pages
 from studio.live_curves import Axis, Shown
 from studio.live_pages import SLOTS, Page
 from studio.session import Followed
@@ -45,7 +45,7 @@ class LiveCharts(QWidget):
         """The run that is looked at, then those beside it; its teacher is shown while it is alone."""
         self._given, one = (runs, teacher, manner, now), runs[0].one
         self._show_pages(one)
-        happened = live_curves.events(one.state, manner.axis)
+        happened = live_curves.events(one, manner.axis)
         for place, slot in enumerate(self.slots):
             slot.plot.set_events(happened)
             slot.plot.set_empty(*live_pages.empty_words(slot.page, one, now))
@@ -78,14 +78,15 @@ class LiveCharts(QWidget):
         self._row.setSpacing(12)
 
     def _show_pages(self, one: Followed) -> None:
-        self.matters.show_page(live_pages.matters_page(one.state))
+        self.matters.show_page(live_pages.matters_page(one))
         offered = live_pages.pages(one.state)
         for place, usual in enumerate(live_pages.slot_pages(one)):
             self.smalls[place].show_page(live_pages.page(self._picked[place]) if place in self._picked else usual)
             self.smalls[place].offer(offered)
 
     def _dress(self, slot: ChartSlot, one: Followed, manner: Manner) -> None:
-        slot.plot.show_title(slot.page.title, "" if slot.small else live_pages.subtitle(one, slot.page))
+        title = "What matters" if slot is self.matters else slot.page.title
+        slot.plot.show_title(title, "" if slot.small else live_pages.subtitle(one, slot.page))
         slot.plot.set_x_name(manner.axis, corner=slot is self.matters)
         slot.plot.set_smoothing(manner.smoothing)
         slot.plot.set_raw_behind(manner.raw_behind)
@@ -128,4 +129,4 @@ def _fingerprint(page: Page, run: Shown) -> tuple[object, ...]:
     """Changes whenever the lines of this page would: points only come, and a resume begins an attempt."""
     curves = run.one.state.curves
     lengths = tuple(len(curves.get(trace.metric, ())) for trace in page.traces)
-    return (id(run.one.state), run.color, run.label, run.end, run.one.state.attempt, lengths)
+    return (id(run.one.state), live_facts.most_entropy(run.one), run.color, run.label, run.end, run.one.state.attempt, lengths)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from studio import phrases, theme
@@ -59,6 +60,15 @@ class LiveHead(QWidget):
         lead, rest = html.escape(said.lead), html.escape(UNIT.sub("\\1\u00a0\\2", said.rest))
         self.sentence.setText(f'<b style="color:{theme.palette().text}">{lead}</b>{rest}')
         self.sentence.setAccessibleName(said.plain)
+        self._give_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """Wrapped text needs a height that depends on the width, which a scrolling page does not ask for by itself."""
+        self.sentence.setMinimumHeight(max(0, self.sentence.heightForWidth(self.sentence.width())))
 
     def show_chips(self, chips: Sequence[Chip]) -> None:
         for said in chips:
@@ -66,6 +76,18 @@ class LiveHead(QWidget):
                 self._chips[said.key] = self._chip(said.key)
             self._explained[said.key] = said.page
             self._chips[said.key].show_state(said.state, said.value, said.why, said.name)
+        shown = [said.key for said in chips]
+        for key, chip in self._chips.items():
+            chip.setVisible(key in shown)
+        if [key for key in self._chips if key in shown] != shown:
+            self._put_in_order(shown)
+
+    def _put_in_order(self, shown: Sequence[str]) -> None:
+        """As they are told, whichever came first."""
+        self._chips = {key: self._chips[key] for key in (*shown, *(key for key in self._chips if key not in shown))}
+        for place, chip in enumerate(self._chips.values()):
+            self._chip_row.removeWidget(chip)
+            self._chip_row.insertWidget(place, chip)
 
     def chip(self, key: str) -> HealthChip:
         return self._chips[key]
@@ -87,7 +109,7 @@ class LiveHead(QWidget):
             self._grid.addLayout(self._chip_row, 1, 0, 1, 2)
 
     def _chip(self, key: str) -> HealthChip:
-        chip = HealthChip(key)
+        chip = HealthChip(key, self)
         chip.clicked.connect(lambda: self.chart_asked.emit(self._explained[key]))
         self._chip_row.insertWidget(len(self._chips), chip)
         return chip

@@ -70,7 +70,8 @@ class LiveImages(ProbePanel):
             return
         looks, why_not = self._looks(one, probe, snapshot)
         kind: Kind = "attention" if snapshot is not None and snapshot.kind == "attention" else "evidence"
-        self.show_all(probe, (one.data or {}).get("classes") or (), self._networks, looks, kind, why_not)
+        nameless = ("",) if one.data is not None else ()  # pictures without labels have nothing to be called by
+        self.show_all(probe, (one.data or {}).get("classes") or nameless, self._networks, looks, kind, why_not)
 
     def _looks(self, one: Followed, probe: Probe, snapshot: Artifact | None) -> tuple[Looks | None, str]:
         """The maps of a snapshot, or a sentence that says why there are none."""

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QGridLayout, QSizeP
 from studio import theme
 
 GAP = 12
-NARROWEST = 132  # of a card, before another row is begun
+NARROWEST = 116  # of a card, before another row is begun: nine in a window of 1280
+TIGHT, AIR = 136, 14  # narrower cards have less air beside their words
 
 
 class MethodCard(QAbstractButton):
@@ -37,7 +38,7 @@ class MethodCard(QAbstractButton):
 
     def lines_in(self, width: int) -> int:
         """How many lines the promise takes in a card of this width; at most two are shown."""
-        return 1 if self._metrics("small").horizontalAdvance(self.promise) <= width - 2 * theme.px(14) else 2
+        return 1 if self._metrics("small").horizontalAdvance(self.promise) <= width - 2 * _air(width) else 2
 
     def give_lines(self, lines: int) -> None:
         if lines != self._lines:
@@ -64,7 +65,8 @@ class MethodCard(QAbstractButton):
         self._write(painter)
 
     def _write(self, painter: QPainter) -> None:
-        left, wide, y = theme.px(14), self.width() - 2 * theme.px(14), float(theme.px(12))
+        left = _air(self.width())
+        wide, y = self.width() - 2 * left, float(theme.px(12))
         texts = [(self.text(), theme.font("body", self.isChecked()), "text")]
         texts += [(line, theme.font("small"), "muted") for line in self._promise_lines(wide)]
         for place, (text, font, token) in enumerate(texts):
@@ -84,6 +86,11 @@ class MethodCard(QAbstractButton):
 
     def _metrics(self, kind: Literal["body", "small"]) -> QFontMetrics:
         return QFontMetrics(theme.font(kind))
+
+
+def _air(width: int) -> int:
+    """Left and right of the words in a card of this width."""
+    return theme.px(AIR if width >= theme.px(TIGHT) else 9)
 
 
 class MethodCards(QWidget):

@@ -1,5 +1,7 @@
 """A curve as small as a word: its shape only, without axes; what it ends at stands beside it as a number."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QSize, Qt
@@ -21,14 +23,18 @@ class Sparkline(QWidget):
         self._name = name
         self._x, self._y = np.empty(0), np.empty(0)
         self._end = 0.0
+        self._say: Callable[[float], str] = words.percent
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def show_curve(self, x: Floats, y: Floats, end: float = 0.0) -> None:
-        """x ascending [n], y [n]. With `end` beyond the last x the curve stops short, at half the width at the least."""
+    def show_curve(self, x: Floats, y: Floats, end: float = 0.0, say: Callable[[float], str] = words.percent) -> None:
+        """x ascending [n], y [n]. With `end` beyond the last x the curve stops short, at half the width at the least.
+
+        `say` puts a value in words.
+        """
         known = np.isfinite(y)
         if len(x) == len(self._x) and np.array_equal(y[known], self._y) and end == self._end:
             return
-        self._x, self._y, self._end = x[known].copy(), y[known].copy(), end
+        self._x, self._y, self._end, self._say = x[known].copy(), y[known].copy(), end, say
         self.setAccessibleName(self._words())
         self.update()
 
@@ -69,5 +75,5 @@ class Sparkline(QWidget):
     def _words(self) -> str:
         if len(self._y) == 0:
             return f"{self._name}: no values yet"
-        first, last, best = (words.percent(value) for value in (self._y[0], self._y[-1], self._y.max()))
+        first, last, best = (self._say(value) for value in (self._y[0], self._y[-1], self._y.max()))
         return f"{self._name}: from {first} to {last}, best {best}"

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,6 +66,73 @@ def complete(run: Run, test: float = 0.83, began: float | None = None) -> None:
     values = {"test/accuracy": test}
     write(run, events.Measured(elapsed_s=30.0, step=EPOCHS * PER_EPOCH, epoch=EPOCHS, split="test", values=values))
     end(run, detail=f"{EPOCHS} epochs")
+
+
+# A run that learns without labels -------------------------------------------------------------------------------
+
+PROTOTYPES = 256
+SPECIES = ["anteater", "civet", "fennec", "okapi"]
+
+
+def without_labels(folder: Path, *sets: str) -> list[Run]:
+    """The folders of DINO's preset, one seed and few epochs, without any event."""
+    asked = recipe.read("dino-creatures", (*SMALL, f"method.prototypes={PROTOTYPES}", *sets))
+    return Workspace(folder).create(asked)
+
+
+def dino_data(run: Run, classes: Sequence[str] = tuple(SPECIES)) -> None:
+    """data.json; without classes nobody has labelled the pictures."""
+    said = {"name": "creatures", "classes": list(classes), "counts": {"train": 320, "val": 40, "test": 80}}
+    said |= {"split": {"test": "a" * 64}, "channels": 3, "size": [48, 48]}
+    (run.folder / "data.json").write_bytes(msgspec.json.encode(said))
+
+
+def dino_steps(run: Run, first: int, last: int, labels: bool = True, save: bool = True, **values: float) -> None:
+    """Steps first..last of a healthy run; `values` with __ for / replace those of each tick."""
+    others = {name.replace("__", "/"): value for name, value in values.items()}
+    for step in range(first, last + 1):
+        at = {"elapsed_s": 1.0 + SECONDS * (step - first + 1), "step": step, "epoch": step / PER_EPOCH}
+        entropy, divergence = 5.5 * math.exp(-step / 60), 0.4 * math.exp(-step / 60)
+        tick = {"train/loss": entropy + divergence, "train/dino": entropy + divergence, "train/agreement": 0.8}
+        tick |= {"teacher/entropy": entropy, "teacher/kl": divergence, "teacher/marginal_entropy": 5.4}
+        tick |= {"feature/std": 0.7 + step / 1e4}
+        tick |= {"center/norm": 1.5, "teacher/lag_epochs": 1.2, "grad/norm": 2.0, "schedule/lr": 5e-4}
+        tick |= {"schedule/momentum": 0.98 + step / 1e4, "throughput/data_wait": 0.03, "memory/gib": 0.6}
+        write(run, events.StepTaken(values=tick | others, **at))
+        if step % PER_EPOCH == 0:
+            knn = {"knn/student": 0.5 + step / 200, "knn/teacher": 0.52 + step / 200} if labels else {}
+            val = {"feature/rank": 10.0 + step, "feature/std": 0.7, "teacher/prototypes_used": 30.0, **knn}
+            write(run, events.Measured(split="val", values=val, **at))
+            maps = {"attention/jaccard": 0.4, "attention/jaccard_head": 0.35, "attention/jaccard_mean": 0.3}
+            write(run, events.Measured(split="test", values={"attention/overlap": 0.8, **(maps if labels else {})}, **at))
+        if step % PER_EPOCH == 0 and save:
+            write(run, events.CheckpointSaved(path=f"checkpoints/step-{step:08d}", size=2**20, **at))
+
+
+def dino(run: Run, last: int = EPOCHS * PER_EPOCH, labels: bool = True, **values: float) -> None:
+    """A run at work, or with its last step before its last word."""
+    dino_data(run, SPECIES if labels else ())
+    begin(run)
+    prepare(run)
+    dino_steps(run, 1, last, labels, **values)
+
+
+def dino_complete(run: Run, labels: bool = True) -> None:
+    dino(run, labels=labels)
+    step = EPOCHS * PER_EPOCH
+    worth = {"knn/student": 0.6, "knn/teacher": 0.62, "linear/student": 0.7, "linear/teacher": 0.71} if labels else {}
+    write(run, events.Measured(elapsed_s=30.0, step=step, epoch=EPOCHS, split="test", values={"feature/rank": 29.0, **worth}))
+    end(run, detail=f"{EPOCHS} epochs")
+
+
+def collapse(step: int = 15) -> events.Diagnosed:
+    """What the engine would say of a teacher that names one prototype for everything."""
+    cooler = events.Remedy("Sharpen the teacher less.", {"method.teacher_temp": 0.04})
+    slower = events.Remedy("Start again with a slower teacher, for what is lost does not come back.")
+    return events.Diagnosed(
+        elapsed_s=9.0, step=step, verdict="one_dimension", since=step - 5, evidence="The mean over all pictures has an "
+        "entropy of 0.31 of 5.545 nats.", cause="The centre does not keep up with the outputs.", remedies=[cooler, slower],
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

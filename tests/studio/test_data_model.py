@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.recipe import Digits, Folder
+from engine.recipe import Digits, Folder, Unlabelled
 from studio import data_model
 from studio.data_model import MOST, Probe, Scan
 
@@ -88,6 +88,19 @@ def test_that_figures_tell_pictures_classes_and_what_is_held_out(tmp_path: Path)
 def test_that_a_sound_data_set_has_only_ticks(tmp_path: Path) -> None:
     found = data_model.findings(scan(tmp_path))
     assert [(one.tone, one.title) for one in found] == [("ok", "No picture is there twice"), ("ok", "Classes balanced")]
+
+
+def test_that_pictures_without_classes_are_said_and_become_their_own_kind(tmp_path: Path) -> None:
+    parts = {"train": 700, "val": 100, "test": 200}
+    asked = table(split_seed=3, label_noise=0.1)
+    found = scan(tmp_path, asked=asked, classes=[], kind="pictures", pictures=1000, parts=parts)
+    assert data_model.sentence(found)[1] == ", 1,000 pictures without classes; none broken, none doubled"
+    note = finding(found, "1,000 pictures without classes")
+    assert note.tone == "note" and note.detail.startswith("DINO learns from them")
+    assert [one.value for one in data_model.figures(found)] == ["1,000", "0", "100", "200"] and found.tests == 200
+    wanted = data_model.wanted(found, Probe.first(found.tests))
+    assert wanted == {"name": "pictures", "path": "/pictures/pets", "size": 8, "colour": "rgb", "split_seed": 3}
+    assert found.class_name(0) == "" and data_model.shown_places(found, "") == list(range(30))
 
 
 def test_that_broken_files_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
@@ -237,7 +250,10 @@ def test_that_places_this_test_set_does_not_have_are_left_out_and_that_is_said()
 
 
 def test_that_known_data_sets_and_fields_are_drawn_from_the_schema() -> None:
-    assert [(said, asked) for said, _, asked in data_model.known()] == [("digits", {"name": "digits"})]
+    assert [(said, asked) for said, _, asked in data_model.known()] == [
+        ("digits", {"name": "digits"}),
+        ("drawn creatures", {"name": "creatures"}),
+    ]
     assert data_model.folder_table("/x") == {"name": "folder", "path": "/x", "size": 32, "colour": "rgb"}
     assert [field.path for field in data_model.shaping_fields({"name": "folder"})] == ["data.size", "data.colour"]
     assert not data_model.shaping_fields({"name": "digits"})
@@ -247,6 +263,8 @@ def test_that_another_folder_becomes_what_the_last_one_became() -> None:
     before = table(size=96, colour="grey", split_seed=4)
     assert data_model.folder_table("/x", before) == {"name": "folder", "path": "/x", "size": 96, "colour": "grey"}
     assert data_model.folder_table("/x", {"name": "digits"})["size"] == 32
+    unsorted = table(name="pictures", size=96)
+    assert data_model.folder_table("/x", unsorted) == {"name": "folder", "path": "/x", "size": 96, "colour": "rgb"}
 
 
 def test_that_folders_of_runs_come_once_with_what_makes_them_that_data_set() -> None:
@@ -259,6 +277,13 @@ def test_that_folders_of_runs_come_once_with_what_makes_them_that_data_set() -> 
     first = found[0][2]
     assert first["split_seed"] == 3 and list(first["probe"]) == list(range(9))
     assert "label_noise" not in first and "train_size" not in first and "test_share" not in first
+
+
+def test_that_pictures_of_runs_without_classes_keep_what_judges_them() -> None:
+    ((said, _, again),) = data_model.recent([Unlabelled(path="/a/flowers", eval_path="/b/sorted")])
+    assert said == "flowers, 32 px, RGB"
+    assert again == {"name": "pictures", "path": "/a/flowers", "eval_path": "/b/sorted", "size": 32, "colour": "rgb"}
+    assert data_model.refusal(again) == ("", "")
 
 
 def test_that_a_value_the_recipe_refuses_is_refused_before_anything_is_read() -> None:

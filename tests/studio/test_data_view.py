@@ -300,8 +300,13 @@ def test_that_folders_of_runs_are_in_the_menu(view: DataView, helper: Helper, mo
     monkeypatch.setattr(Session, "runs", property(lambda _: [older, newer, SimpleNamespace(changed_at=0.0, recipe=None)]))
     view.head.menu.aboutToShow.emit()
     entries: list[QAction] = [action for action in view.head.menu.actions() if action.isEnabled() and action.text()]
-    assert [action.text().split("   ")[0] for action in entries] == ["digits", "new, 64 px, RGB", "old, 32 px, RGB"]
-    entries[1].trigger()
+    assert [action.text().split("   ")[0] for action in entries] == [
+        "digits",
+        "drawn creatures",
+        "new, 64 px, RGB",
+        "old, 32 px, RGB",
+    ]
+    entries[2].trigger()
     assert helper.asked[0][1]["data"] == {"name": "folder", "path": "/pictures/new", "size": 64, "colour": "rgb"}
 
 
@@ -344,6 +349,21 @@ def test_that_the_page_fits_a_small_window_in_both_themes(
     assert looked.picker.grid.gridSize().width() <= looked.picker.grid.width() // 6  # two rows: the bars keep theirs
     columns = {looked.grid.visualRect(looked.grid.pictures.index(place)).left() for place in range(30)}
     assert len(columns) >= 5
+
+
+def test_that_pictures_without_classes_go_to_a_recipe_as_such(
+    qtbot: QtBot, view: DataView, helper: Helper, tmp_path: Path
+) -> None:
+    view.look_at(table())
+    hear(qtbot, view, helper, answer(tmp_path, classes=[], kind="pictures", parts={"train": 60, "val": 10, "test": 30}))
+    assert view.balance.isHidden() and not view.findings.isHidden() and "without classes" in view.head.said
+    assert view.probe.tests == 30 and view.grid.pictures.rowCount() == 30
+    assert used(qtbot, view)["name"] == "pictures"
+    retype(qtbot, view, "16")
+    assert helper.asked[-1][1]["data"] == {**table(), "name": "pictures", "size": 16}, "it is asked for as what it is"
+    view.look_at(table())
+    hear(qtbot, view, helper, answer(tmp_path))
+    assert not view.balance.isHidden() and used(qtbot, view)["name"] == "folder"
 
 
 # ---- together with the engine --------------------------------------------------------------------------------------------

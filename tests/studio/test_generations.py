@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine import compare, words
+from engine import compare, events, words
 from engine.run import Workspace
 from studio import lineage_pictures
 from studio import session as session_module
@@ -101,13 +101,13 @@ def test_that_nothing_is_said_of_a_lineage_while_some_of_its_runs_are_still_bein
 
 
 def test_that_the_first_page_draws_the_mean_of_all_generations(view: GenerationsView, qtbot: QtBot) -> None:
-    assert [name for name, _ in view.curves.accuracy.readout()] == ["F0", "F1", "F2"]
-    assert [name for name, _ in view.curves.agreement.readout()] == ["F1", "F2"]
-    assert dict(view.curves.accuracy.readout())["F1"] == "69.0"
+    assert [name for name, _ in view.curves.plots[0].readout()] == ["F0", "F1", "F2"]
+    assert [name for name, _ in view.curves.plots[2].readout()] == ["F1", "F2"]
+    assert dict(view.curves.plots[0].readout())["F1"] == "69.0"
     QTest.mouseClick(view.curves.seeds.button("Each seed"), LEFT)
     view.curves.tick(2).click()
     QApplication.processEvents()
-    assert list(view.curves.accuracy.table()[0])[1:] == [f"F{g} s{s}" for s in range(3) for g in range(2)]
+    assert list(view.curves.plots[0].table()[0])[1:] == [f"F{g} s{s}" for s in range(3) for g in range(2)]
 
 
 def test_that_curves_have_a_table_of_all_three_charts(view: GenerationsView) -> None:
@@ -326,7 +326,7 @@ def test_that_different_test_pictures_are_refused_in_the_page(tmp_path: Path, op
         toy_lineage.complete(run, "f" * 64 if run is runs[-1] else "a" * 64)
     view = opened(tmp_path)
     assert view.head.said.startswith("These runs cannot be compared: digits-s0-F0 and digits-s2-F2 saw different pictures")
-    assert [name for name, _ in view.curves.accuracy.readout()] == ["F0", "F1", "F2"]
+    assert [name for name, _ in view.curves.plots[0].readout()] == ["F0", "F1", "F2"]
     assert view.difference.model.rowCount() == 2
     turn_to(view, "Mistakes", qtbot)
     assert view._room_note.isVisible()
@@ -447,3 +447,82 @@ def test_that_every_control_has_a_name_for_those_who_do_not_see_it(view: Generat
         for control in view.findChildren(module.QWidget):
             reachable = control.isVisible() and control.focusPolicy() & Qt.FocusPolicy.TabFocus and not control.focusProxy()
             assert not reachable or control.accessibleName() or getattr(control, "text", str)(), control
+
+
+# Without a classifier, without labels
+
+
+def without_labels(folder: Path, labels: bool, lineage: str = "creatures-dino", shift: int = 0) -> None:
+    for run in recorded.without_labels(folder, "seeds=[0, 1]", f"lineage={lineage}"):
+        recorded.dino(run, labels=labels)
+        worth = {"knn/teacher": 0.62, "knn/student": 0.6, "linear/teacher": 0.7} if labels else {}
+        values = {"feature/rank": 29.0, **worth}
+        recorded.write(run, events.Measured(elapsed_s=30.0, step=20, epoch=4.0, split="test", values=values))
+        if labels:
+            toy_lineage.save(run, "test", toy_lineage.probabilities(0, run.recipe().seed + shift), 0)
+        recorded.end(run)
+
+
+def test_that_the_curves_are_those_that_dino_measures(tmp_path: Path, opened: Open) -> None:
+    without_labels(tmp_path, labels=True)
+    view = opened(tmp_path)
+    assert [plot.accessibleName() for plot in view.curves.plots] == [
+        "k-NN of the teacher",
+        "k-NN of the student",
+        "Feature rank",
+    ]
+    assert dict(view.curves.plots[0].readout()) == {"F0": "62.0"}
+    assert view._basis.text().startswith("k-NN of the teacher, 60 test pictures")
+    assert view.chain.box(0)._figure.text().startswith("k-NN ")
+
+
+def test_that_every_room_of_one_generation_says_what_there_is(tmp_path: Path, opened: Open, qtbot: QtBot) -> None:
+    without_labels(tmp_path, labels=True)
+    view = opened(tmp_path)
+    turn_to(view, "Mistakes", qtbot)
+    assert "nearest neighbours" in view.mistakes._flow_note.accessibleDescription() + view.mistakes._flow_note.accessibleName()
+    for tab in ("Matrix", "Calibration", "Images"):
+        turn_to(view, tab, qtbot)
+        assert view._stack.currentWidget() is view._rooms[tab]
+
+
+def test_that_without_labels_rooms_of_mistakes_say_why_they_are_empty(tmp_path: Path, opened: Open, qtbot: QtBot) -> None:
+    without_labels(tmp_path, labels=False)
+    view = opened(tmp_path)
+    assert view.curves.plots[0].accessibleName() == "Feature rank"
+    assert view.head.said.startswith("Feature rank 29.0") and not view.head.notice.isVisible()
+    turn_to(view, "Mistakes", qtbot)
+    assert view._room_note.accessibleName() == "Nobody has named these pictures"
+
+
+def test_that_another_lineage_brings_its_own_charts(tmp_path: Path, opened: Open, qtbot: QtBot) -> None:
+    without_labels(tmp_path, labels=True)
+    toy_lineage.finished(tmp_path, generations=1, seeds=(0,))
+    view = opened(tmp_path)
+    for name, first in (
+        ("digits", "Validation accuracy"),
+        ("creatures-dino", "k-NN of the teacher"),
+        ("digits", "Validation accuracy"),
+    ):
+        view._choose_lineage(name)
+        settle(view, qtbot)
+        assert view.curves.plots[0].accessibleName() == first
+
+
+def test_that_another_lineage_can_stand_beside_this_one(tmp_path: Path, opened: Open, qtbot: QtBot) -> None:
+    without_labels(tmp_path, labels=True)
+    without_labels(tmp_path, labels=True, lineage="slow", shift=7)
+    toy_lineage.finished(tmp_path, generations=1, seeds=(0,))
+    view = opened(tmp_path)
+    view._choose_lineage("creatures-dino")
+    settle(view, qtbot)
+    (offered,) = view.curves.menu.actions()
+    assert offered.text() == "slow", "digits are measured by something else"
+    offered.trigger()
+    settle(view, qtbot)
+    assert [name for name, _ in view.curves.plots[0].readout()] == ["F0", "slow"]
+    said = view.curves._said.text()
+    assert said.endswith("against slow, two seeds only, no verdict"), said
+    offered.trigger()
+    settle(view, qtbot)
+    assert [name for name, _ in view.curves.plots[0].readout()] == ["F0"] and view.curves._said.text() == ""

@@ -407,3 +407,53 @@ def test_that_a_run_without_recipe_counts_for_nothing(folder: Path) -> None:
     one = Followed(damaged, damaged.tail(), problem="damaged")
     assert lineage_model.complete([one]) == [] and lineage_recipes.settings([one]) == []
     assert lineage_model.boxes([one], Study(), lambda one: "queued")[0].learns_from == ""
+
+
+# Without a classifier, without labels
+
+
+def without_labels(folder: Path, labels: bool = True) -> list[Followed]:
+    """Two seeds of DINO, complete; their predictions are what neighbours say."""
+    for run in recorded.without_labels(folder, "seeds=[0, 1]"):
+        recorded.dino(run, labels=labels)
+        worth = {"knn/teacher": 0.62, "knn/student": 0.6, "linear/teacher": 0.7 + 0.02 * run.recipe().seed} if labels else {}
+        values = {"feature/rank": 29.0 + run.recipe().seed, **worth}
+        recorded.write(run, events.Measured(elapsed_s=30.0, step=20, epoch=4.0, split="test", values=values))
+        if labels:
+            toy_lineage.save(run, "test", toy_lineage.probabilities(0, run.recipe().seed), 0)
+        recorded.end(run)
+    return follow(folder)
+
+
+def test_that_a_lineage_without_a_classifier_is_told_by_neighbours(tmp_path: Path) -> None:
+    runs = without_labels(tmp_path)
+    done = lineage_model.study(lineage_model.complete(runs))
+    (box,) = lineage_model.boxes(runs, done, said)
+    assert done.by_neighbours and done.measured == "k-NN of the teacher" and not done.left_out
+    assert box.learns_from == "no labels, its own average"
+    assert box.figure == f"k-NN {words.percent(done.rows[0].mean)}" and box.spread.endswith("2 seeds")
+    assert box.verdict == ("", "linear 71.0\u2009% ± 1.4, student's k-NN 60.0\u2009%") and "20 nearest" in box.why
+    lead, rest = lineage_model.sentence(done, [box])
+    assert lead == box.figure and "linear 71.0" in rest and "no other generation" not in rest
+    assert compare.basis(done.lineage, done.measured) == "k-NN of the teacher, 60 test pictures, 2 seeds"
+
+
+def test_that_nobody_votes_on_labels_that_were_not_learned(tmp_path: Path) -> None:
+    found, why = lineage_model.suspects(lineage_model.complete(without_labels(tmp_path)))
+    assert found == () and "no predictions of their training pictures" in why
+
+
+def test_that_a_lineage_without_labels_is_told_by_the_rank_of_its_features(tmp_path: Path) -> None:
+    runs = without_labels(tmp_path, labels=False)
+    done = lineage_model.study(lineage_model.complete(runs))
+    (box,) = lineage_model.boxes(runs, done, said)
+    assert not done.left_out and not done.problem and not done.generations
+    assert (box.figure, box.spread) == ("rank 29.5", "± 0.71, 2 seeds")
+    assert lineage_model.sentence(done, [box]) == ("Feature rank 29.5", ", ± 0.71, 2 seeds")
+
+
+def test_that_classes_are_those_by_which_pictures_without_any_are_judged(tmp_path: Path) -> None:
+    (one, *_) = without_labels(tmp_path, labels=False)
+    assert lineage_model.class_names([one]) == ()
+    one.data["evaluated"] = {"classes": ["cat", "dog"], "cache": "judges.npz"}
+    assert lineage_model.class_names([one]) == ("cat", "dog") and lineage_model.judged_by(one.data)["cache"] == "judges.npz"

@@ -43,9 +43,9 @@ def test_that_a_resume_greys_what_it_left_behind_and_joins_what_it_kept(chain: l
     assert loss.kept is not None and loss.x[~loss.kept].tolist() == [11, 12, 13]
     (accuracy,) = live_curves.lines(ACCURACY, [Shown(one, "#325BC0", "F0")], "step")
     assert accuracy.attempts is None or len(set(accuracy.attempts[accuracy.kept])) == 1
-    assert live_curves.events(one.state, "step") == [(10.0, "resumed", "muted")]
-    assert live_curves.events(one.state, "epoch") == [(2.0, "resumed", "muted")]
-    assert live_curves.events(one.state, "time") == [(pytest.approx(6.0), "resumed", "muted")]
+    assert live_curves.events(one, "step") == [(10.0, "resumed", "muted")]
+    assert live_curves.events(one, "epoch") == [(2.0, "resumed", "muted")]
+    assert live_curves.events(one, "time") == [(pytest.approx(6.0), "resumed", "muted")]
 
 
 def test_that_the_teacher_is_a_reference_at_the_checkpoint_that_teaches(chain: list[Run]) -> None:

@@ -22,7 +22,7 @@ def test_that_a_loss_that_is_not_finite_shows_chip_event_cause_and_remedy(chain:
     one = blown(chain[0])
     finite = live_words.chips(one)[0]
     assert (finite.state, finite.value) == ("bad", "step 12")
-    assert live_curves.events(one.state, "step") == [(12.0, "not finite, step 12", "bad")]
+    assert live_curves.events(one, "step") == [(12.0, "not finite, step 12", "bad")]
     failed = live_failures.failure(one, time.time())
     assert failed is not None and failed.tone == "bad"
     assert failed.title == "The loss became not finite at step 12"

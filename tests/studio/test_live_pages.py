@@ -9,7 +9,7 @@ from followed import follow, training
 
 from engine import events
 from engine.run import Run
-from studio import live_curves, live_pages, live_words
+from studio import live_curves, live_pages
 from studio.live_curves import Shown
 from studio.live_pages import PAGES
 
@@ -35,13 +35,12 @@ def test_that_the_small_charts_follow_what_is_measured(chain: list[Run]) -> None
 def test_that_a_later_method_needs_names_only(chain: list[Run]) -> None:
     one = training(chain[0], teacher__entropy=2.0, feature__std=0.5, train__agreement=0.7)
     at = {"elapsed_s": 9.0, "step": 8, "epoch": 1.6}
-    recorded.write(chain[0], events.Measured(values={"knn/student": 0.6, "knn/teacher": 0.7}, **at))
+    recorded.write(chain[0], events.Measured(split="val", values={"knn/student": 0.6, "knn/teacher": 0.7}, **at))
     one = follow(chain[0], "running")
-    assert live_pages.matters_page(one.state) is PAGES["knn"]
+    assert live_pages.matters_page(one) is PAGES["knn"]
     assert [page.title for page in live_pages.slot_pages(one)][:2] == ["Agreement", "Teacher"]
     names = [line.name for line in live_curves.lines(PAGES["knn"], [Shown(one, "#325BC0", "F0")], "step")]
     assert names == ["student", "teacher"]
-    assert live_words.sentence(one, time.time()).plain.endswith("best k-NN 70.0\u2009% at epoch 2")
 
 
 def test_that_a_metric_nobody_thought_of_gets_a_chart_of_its_own(chain: list[Run]) -> None:

@@ -13,6 +13,7 @@ from engine.state import RunState
 from studio import live_curves, live_pages, live_snapshots
 from studio.live_pages import PAGES
 from studio.live_snapshots import Shelf, Unreadable
+from studio.session import Followed
 
 LOSS = PAGES["objective"]
 
@@ -150,7 +151,8 @@ def test_that_the_tail_of_a_file_begins_with_a_whole_line(tmp_path: Path) -> Non
     assert live_snapshots.tail_of(log, most=12) == "third\n"
 
 
-def test_that_an_empty_state_needs_no_special_case() -> None:
-    state = RunState()
-    assert live_snapshots.snapshots(state) == [] and live_curves.events(state, "time") == [] and live_pages.pages(state) == []
+def test_that_an_empty_state_needs_no_special_case(tmp_path: Path) -> None:
+    run = Run(tmp_path / "nothing")
+    state, one = RunState(), Followed(run, run.tail())
+    assert live_snapshots.snapshots(state) == [] and live_curves.events(one, "time") == [] and live_pages.pages(state) == []
     assert live_curves.convert(state, 3.0, "step", "epoch") == 0.0 and live_curves.extras(LOSS, state) == []

@@ -366,9 +366,35 @@ def test_that_the_story_of_a_paused_run_says_that_the_device_is_free(run: Run) -
     assert phrases.story(told(run, "paused"), NOON) == "paused, epoch 9 of 40; epoch 9 is saved, the device is free"
 
 
-def test_that_what_matters_is_nearest_neighbours_before_accuracy(run: Run) -> None:
+def test_that_what_matters_is_what_checkpoints_are_told_apart_by(run: Run) -> None:
     trained(run, 10)
-    assert phrases.headline_name(told(run, "running")) == "val/accuracy"
-    recorded.write(run, events.Measured(step=10, epoch=2, split="", values={"knn/teacher": 0.7}))
-    assert phrases.headline(told(run, "running")) == ("knn/teacher", 0.7, 10)
+    recorded.write(run, events.Measured(step=10, epoch=2, split="val", values={"knn/teacher": 0.7}))
+    one = told(run, "running")
+    assert phrases.headline_name(one) == one.state.headline == "val/accuracy"
     assert phrases.headline(Followed(run, run.tail(), RunState())) is None
+
+
+def test_that_a_run_without_classes_is_told_by_its_neighbours(run: Run) -> None:
+    recorded.begin(run)
+    recorded.prepare(run)
+    for epoch, value in ((2, 0.7), (4, 0.6)):
+        values = {"knn/teacher": value, "knn/student": value - 0.1, "feature/rank": 30.0}
+        recorded.write(run, events.Measured(step=5 * epoch, epoch=epoch, split="val", values=values))
+    recorded.end(run)
+    one = told(run, "finished")
+    assert phrases.headline(one) == ("knn/teacher@val", 0.7, 10) and one.state.headline == "knn/teacher@val"
+    assert phrases.state_words(one) == "finished, best k-NN 70.0\u2009%"
+    assert phrases.tested(one) is None
+    recorded.write(run, events.Measured(step=20, epoch=4, split="test", values={"knn/teacher": 0.65}))
+    assert phrases.tested(told(run, "finished")) == ("knn/teacher@val", 0.65)
+
+
+def test_that_a_run_without_labels_is_told_by_the_rank_of_its_features(run: Run) -> None:
+    recorded.begin(run)
+    recorded.prepare(run)
+    for epoch, value in ((2, 30.0), (4, 14.62)):
+        recorded.write(run, events.Measured(step=5 * epoch, epoch=epoch, split="val", values={"feature/rank": value}))
+    recorded.end(run)
+    one = told(run, "finished")
+    assert phrases.headline(one) == ("feature/rank@val", 14.62, 20), "the newest: of ranks nobody knows the best"
+    assert phrases.state_words(one) == "finished, feature rank 14.6"

@@ -582,3 +582,20 @@ def test_that_five_hundred_runs_are_written_and_shown_quickly(shown, tmp_path: P
     for _ in range(5):
         view._show()
     assert (time.process_time() - started) / 5 < 0.12  # about 0.02 on an idle machine; never quadratic
+
+
+def test_that_a_run_that_fell_ill_is_changed_from_here_too(shown: Callable[[], QueueView], tmp_path: Path) -> None:
+    run = recorded.without_labels(tmp_path)[0]
+    recorded.dino(run, 15)
+    recorded.write(run, recorded.collapse())
+    with recorded.alive(run):
+        view = shown()
+        select(view, titles_to_keys(view)["creatures-dino"])
+        assert view.table.runs.rows[0].best == "k-NN 59.5\u2009%"
+        assert view.error.accessibleName() == "Few prototypes win every picture, seen at step 15"
+        view.error.remedy_chosen.emit("cure:one_dimension:0")
+        assert [(one["field"], one["value"]) for one in sent(run)] == [("method.teacher_temp", 0.04)]
+
+
+def titles_to_keys(view: QueueView) -> dict[str, str]:
+    return {row.title: row.key for row in view.table.runs.rows}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import rates, recipe
+from engine import rates, recipe, scaled
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe
 from studio import recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_schedules, recipe_words
@@ -420,6 +420,18 @@ def folder_of(tmp_path: Path, name: str = "my pictures") -> dict[str, object]:
     return {"name": "folder", "path": str(tmp_path / name), "size": 32}
 
 
+def test_that_pictures_without_classes_want_a_method_that_needs_none(tmp_path: Path) -> None:
+    asked = OpenRecipe("born-again-digits")
+    asked.set("training.epochs", 41)  # one's own work, which no preset replaces
+    (tmp_path / "flat").mkdir()
+    asked.use_data({"name": "pictures", "path": str(tmp_path / "flat"), "size": 32, "colour": "rgb"})
+    assert list(asked.errors) == ["data.name"] and 'method.name = "dino"' in asked.errors["data.name"]
+    asked.choose("method.name", "dino")
+    assert not asked.errors and asked.last.data.title == "flat" and asked.last.generations == 0
+    asked.set("data.eval_path", str(tmp_path / "sorted"))
+    assert list(asked.errors) == ["data.eval_path"] and "is not there" in asked.errors["data.eval_path"]
+
+
 def test_that_an_untouched_preset_gives_way_to_the_one_for_such_data_under_the_folders_name(tmp_path: Path) -> None:
     asked = OpenRecipe("born-again-digits")
     asked.use_data(folder_of(tmp_path))
@@ -542,6 +554,71 @@ def test_that_a_long_training_is_drawn_with_few_points_and_every_fall() -> None:
     assert curve.values[curve.epochs >= 501].max() < 0.03
 
 
+@pytest.mark.parametrize("changes", [(), ("method.teacher_temp=0.07",), ("training.epochs=3", "method.momentum=0.9")])
+def test_that_the_curves_without_labels_are_what_training_computes(changes: tuple[str, ...]) -> None:
+    file = recipe.read("dino-creatures", changes)
+    known = recipe_checks.known(file.recipe)
+    trained, _ = scaled.resolve(next(file.runs())[0], scaled.facts(file.recipe.data))
+    assert known.steps_per_epoch == 44
+    drawn = recipe_schedules.curves(file.recipe, 44)
+    assert [one.name for one in drawn] == ["Learning rate", "Weight decay", "Teacher momentum", "Teacher temperature"]
+    for curve, knob in zip(drawn, rates.schedules(trained, 44).values(), strict=True):
+        assert [knob(round(epoch * 44)) for epoch in curve.epochs] == curve.values.tolist()
+
+
+def test_that_a_curve_says_its_shape_and_the_number_that_tells_most() -> None:
+    drawn = recipe_schedules.curves(
+        recipe.read("dino-creatures", ["method.teacher_temp=0.07", "method.momentum=0.996"]).recipe, 44
+    )
+    told = {one.name: (one.note, one.telling) for one in drawn}
+    assert told["Learning rate"] == ("warm-up, cosine", ("peak", "0.001, epoch 1"))
+    assert told["Weight decay"] == ("cosine", ("", ""))
+    assert told["Teacher momentum"] == ("cosine", ("half-life", "173 steps"))
+    assert told["Teacher temperature"] == ("linear, flat", ("", ""))
+    flat = ["method.momentum=1.0", "method.momentum_final=1.0"]
+    still = recipe_schedules.curves(recipe.read("dino-creatures", flat).recipe, 44)
+    assert [(one.note, one.telling) for one in still[2:]] == [("constant", ("", "")), ("constant", ("", ""))]
+
+
+def test_that_curves_that_rest_on_unknown_pictures_wait_for_them(tmp_path: Path) -> None:
+    folder = recipe.read("dino-creatures", [f"data={{name='folder', path='{tmp_path.as_posix()}'}}"]).recipe
+    assert [one.name for one in recipe_schedules.curves(folder, None)] == ["Learning rate", "Weight decay"]
+    assert [one.name for one in recipe_schedules.curves(folder, 20)][2:] == ["Teacher momentum", "Teacher temperature"]
+    written = recipe.changed(folder, "method.momentum", 0.99)
+    assert [one.name for one in recipe_schedules.curves(written, None)][2:] == ["Teacher momentum"]
+
+
+# ---- auto ----------------------------------------------------------------------------------------------------------------
+
+
+def test_that_auto_is_typed_shown_and_refused_in_words() -> None:
+    asked = OpenRecipe("dino-creatures")
+    momentum = field(asked, "method.momentum")
+    assert recipe_fields.text_of(asked.value(momentum)) == "auto"
+    asked.type(momentum, "0.99")
+    assert asked.last.method.momentum == 0.99 and not asked.errors
+    asked.type(momentum, " Auto ")
+    assert asked.last.method.momentum == "auto" and 'momentum = "auto"' in asked.text
+    asked.type(momentum, "atuo")
+    assert asked.errors["method.momentum"] == "'atuo' is not a number; write a value in [0, 1] or \"auto\""
+    asked.type(field(asked, "training.epochs"), "auto")
+    assert "is not a whole number" in asked.errors["training.epochs"]
+
+
+def test_that_what_auto_comes_to_is_said_where_it_is_known(tmp_path: Path) -> None:
+    asked = recipe.read("dino-creatures").recipe
+    known = recipe_checks.known(asked)
+    by_path = {one.path: one for one in recipe_fields.in_force(recipe.to_table(asked))}
+    assert known.numbers is not None and set(known.why) == set(scaled.still_auto(asked))
+    assert recipe_fields.auto_words(by_path["method.momentum"], known.numbers) == "auto: 0.9961"
+    assert recipe_fields.auto_words(by_path["method.prototypes"], known.numbers) == "auto: 256"
+    unknown = recipe_checks.known(
+        recipe.read("dino-creatures", [f"data={{name='folder', path='{tmp_path.as_posix()}'}}"]).recipe
+    )
+    assert unknown.numbers is not None
+    assert recipe_fields.auto_words(by_path["method.momentum"], unknown.numbers) == ""
+
+
 # ---- checks --------------------------------------------------------------------------------------------------------------
 
 
@@ -583,6 +660,50 @@ def test_that_advice_has_a_reason_and_a_remedy_that_helps(changes: list[str], wo
     assert not [one for one in advice(asked.last) if one.title == check.title and one.tone == tone]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["data.size=96", "method.global_size=96", "method.global_scale_low=0.4"], "96 px crops from 96 px pictures"),
+        (["method.momentum=0.5"], "Momentum 0.5 forgets too fast"),
+        (["method.momentum=0.9999"], "Momentum 0.9999 keeps the teacher near its beginning"),
+        (["method.momentum=1.0"], "Momentum 1 keeps the teacher near its beginning"),
+        (["method.prototypes=4096"], "4,096 prototypes are more than there are pictures"),
+        (["method.teacher_temp=0.1"], "The teacher's temperature of 0.1 sharpens nothing"),
+        (["method.teacher_temp=0.08"], "A teacher's temperature of 0.08 is high"),
+        (["method.center_momentum=0.999"], "A centre's momentum of 0.999 is high"),
+        (["method.freeze_epochs=0", "method.batch_norm=false"], "Prototypes are not frozen at the start"),
+        (["method.freeze_epochs=45"], "Prototypes are frozen for most of the run"),
+        (["data={name='digits'}", "model={name='small_cnn'}"], "Digits are mirrored"),
+    ],
+)
+def test_that_advice_without_labels_has_a_reason_and_a_remedy_that_helps(changes: list[str], words: str) -> None:
+    asked = OpenRecipe("dino-creatures")
+    asked.open_text(recipe.read("dino-creatures", changes).text(), "x")
+    check = next(one for one in advice(asked.last) if one.title == words)
+    assert check.tone == "warn" and check.reason and check.remedy is not None
+    asked.set_all(check.remedy.values)
+    assert not asked.errors
+    assert not [one for one in advice(asked.last) if one.tone == "warn" and one.title == check.title]
+
+
+def test_that_what_is_well_without_labels_is_said_with_its_numbers() -> None:
+    left = ["optimizer.lr=auto", "method.freeze_epochs=auto"]
+    found = {one.title: one.reason for one in advice(recipe.read("dino-creatures", left).recipe)}
+    assert found["Momentum 0.9961 suits 44 steps an epoch"] == "The teacher averages over about 4 epochs."
+    assert found["256 prototypes for 10 classes"] == "A loss that stays at ln 256 = 5.545 means collapse."
+    assert "by the root of the batch 500e−6 for 64" in found["Learning rate follows the batch"]
+    assert found["Prototypes are frozen for the first 4.8 epochs"] == "The usual guard against collapse at the start."
+    assert found["48 px crops from 48 px pictures"].endswith("enlarged up to 1.3 times.")
+    assert {one.tone for one in advice(recipe.read("dino-creatures").recipe)} == {"ok"}
+
+
+def test_that_nothing_is_said_that_a_recipe_does_not_do() -> None:
+    written = {one.title for one in advice(recipe.read("dino-creatures", ["optimizer.lr=0.001"]).recipe)}
+    assert "Learning rate follows the batch" not in written
+    plain = [one.title for one in advice(recipe.read("born-again-digits").recipe)]
+    assert not [title for title in plain if "rototype" in title or "Momentum" in title or "crops" in title]
+
+
 def test_that_the_sample_is_well_and_says_so() -> None:
     found = advice(recipe.read("born-again-digits").recipe)
     assert {check.tone for check in found} == {"ok"}
@@ -599,7 +720,8 @@ def test_that_the_digits_are_counted_as_they_are() -> None:
     from sklearn.datasets import load_digits
 
     pictures = load_digits().images
-    assert pictures.shape == (recipe_checks.DIGITS, recipe_checks.DIGITS_PX, recipe_checks.DIGITS_PX)
+    known = recipe_checks.known(recipe.read("born-again-digits", ["data.train_size=0"]).recipe)
+    assert pictures.shape == (recipe_checks.DIGITS, known.side, known.side)
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------------
@@ -658,3 +780,84 @@ def test_that_a_name_is_taken_only_by_another_recipe() -> None:
     there = {one.run: one for one, _ in file.runs()}
     assert not recipe_model.taken(file, there)
     assert recipe_model.taken(recipe.read("born-again-digits", ["training.epochs=41"]), there)
+
+
+# ---- without labels -----------------------------------------------------------------------------------------------------
+
+
+def test_that_dino_brings_what_its_preset_trains_with() -> None:
+    asked = OpenRecipe()
+    before = asked.text
+    asked.choose("method.name", "dino")
+    now, preset = asked.last, recipe.read("dino-creatures").recipe
+    assert asked.errors == {} and now.generations == 0
+    assert (now.optimizer, now.schedule) == (preset.optimizer, preset.schedule)
+    assert now.method.mix == preset.method.mix and now.method.flip == 0, "a mirrored 2 is no 2"
+    assert (now.model.stem, now.model.width, now.model.patch) == ("conv", preset.model.width, 2), "four patches across 8 px"
+    assert now.data == recipe.read("born-again-digits").recipe.data, "pictures are a person's own choice"
+    numbers, _ = scaled.resolve(now, scaled.facts(now.data))
+    assert scaled.still_auto(numbers) == []
+    asked.undo()
+    assert asked.text == before
+
+
+def test_that_a_method_with_classes_gets_back_what_was_set_aside() -> None:
+    asked = OpenRecipe()
+    before = asked.last
+    asked.choose("method.name", "dino")
+    asked.choose("method.name", "ban")
+    assert asked.last == before
+
+
+def test_that_a_network_with_attention_stays_when_dino_is_chosen() -> None:
+    asked = OpenRecipe("born-again-digits-vit")
+    before = asked.last.model
+    asked.choose("method.name", "dino")
+    assert asked.last.model == before
+
+
+def test_that_from_dino_to_dinov2_only_the_method_changes() -> None:
+    asked = OpenRecipe("dino-creatures")
+    before = asked.last
+    asked.choose("method.name", "dinov2")
+    assert asked.errors == {} and (asked.last.optimizer, asked.last.model) == (before.optimizer, before.model)
+
+
+@pytest.mark.parametrize(("side", "patch"), [(8, 2), (32, 4), (48, 8), (96, 16), (224, 32)])
+def test_that_patches_are_powers_of_two_that_leave_some_to_choose_from(side: int, patch: int, tmp_path: Path) -> None:
+    asked = opened(TEXT + f'\n[data]\nname = "folder"\npath = "{tmp_path}"\nsize = {side}\n')
+    asked.choose("method.name", "dino")
+    assert asked.last.model.patch == patch
+
+
+def test_that_the_fields_of_dino_stand_in_groups_of_their_own() -> None:
+    layout = OpenRecipe("dino-creatures").layout
+    groups = {group.title: [each.path for each in group.fields] for group in layout.groups}
+    assert "method.hidden" in groups["Heads"] and "method.freeze_epochs" in groups["Heads"]
+    assert "method.grey" in groups["Crops"] and "method.centering" in groups["Against collapse"]
+    assert groups["Optimiser"][0] == "optimizer.name" and "method.weight_decay_final" in groups["Optimiser"]
+    assert "Method" not in groups
+    basic = [each.path for each in layout.basic]
+    assert {"method.prototypes", "method.global_size", "method.momentum", "method.teacher_temp", "seeds"} <= set(basic)
+
+
+def test_that_what_dino_never_looks_at_is_not_asked_for_unless_it_stands_there() -> None:
+    asked = OpenRecipe("dino-creatures")
+    for path in ("augment.flip", "teacher_model.name", "generations", "data.label_noise"):
+        assert asked.field(path) is None, path
+    asked.set("generations", 2)
+    assert asked.field("generations") is not None and asked.errors
+
+
+def test_that_weights_are_looked_for_where_the_recipe_lies(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT + '\n[model]\nname = "vit"\npatch = 4\nweights = "start.safetensors"\n')
+    asked = OpenRecipe()
+    asked.open_file(file)
+    assert "is no file" in asked.errors["model.weights"]
+    (tmp_path / "start.safetensors").write_bytes(b"")
+    asked = OpenRecipe()
+    asked.open_file(file)
+    assert asked.errors == {} and asked.last.model.weights == str(tmp_path / "start.safetensors")
+    assert f'weights = "{tmp_path / "start.safetensors"}"' in asked.whole_text()
+    assert recipe_fields.is_file(field(asked, "model.weights")) and not recipe_fields.is_file(field(asked, "model.patch"))

@@ -201,6 +201,22 @@ def test_that_hints_tell_what_follows_from_a_value(view: RecipeView) -> None:
 # ---- changed, undo, presets ----------------------------------------------------------------------------------------------
 
 
+def test_that_auto_stands_in_the_editor_and_what_it_comes_to_beside_it(qtbot: QtBot, view: RecipeView) -> None:
+    view.open.take_preset("dino-creatures")
+    view._changed()
+    momentum = row(view, "method.momentum")
+    assert (momentum.text(), momentum.hint.text()) == ("auto", "auto: 0.9961")
+    view._show_foot("method.momentum")
+    assert "Here auto is 0.9961: half of the teacher is newer than 177 steps" in view.form._foot.text.text()
+    assert view.form._foot.place.text() == "method.momentum, 0 to 1 or auto"
+    retype(qtbot, view, "method.momentum", "0.996")
+    assert view.open.last.method.momentum == 0.996 and momentum.hint.text() == "preset auto"
+    retype(qtbot, view, "training.batch", "128")
+    assert [plot.readout() for plot in view.schedules.plots][2] == ("half-life", "173 steps")
+    retype(qtbot, view, "method.momentum", "auto")
+    assert momentum.hint.text() == "auto: 0.9922" and "auto" in view.open.text
+
+
 def test_that_a_dot_the_foot_and_the_list_bring_a_value_back(qtbot: QtBot, view: RecipeView) -> None:
     for act in (
         lambda: qtbot.mouseClick(view.form.rows["training.epochs"].dot, Qt.MouseButton.LeftButton),
@@ -602,3 +618,17 @@ def test_that_a_check_is_computed_for_each_field_it_names() -> None:
     asked = recipe.read("born-again-digits", ["seeds=[0]", "augment.flip=true", "optimizer.lr=5", "compute.threads=99"]).recipe
     remedies = [check.remedy for check in recipe_checks.checks(asked, recipe_checks.known(asked, cores=1)) if check.remedy]
     assert len(remedies) == 4 and {path for remedy in remedies for path, _ in remedy.values} <= known
+
+
+def test_that_weights_are_chosen_as_a_file(
+    view: RecipeView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    view.open.take_preset("born-again-digits-vit")
+    view._changed()
+    weights = tmp_path / "start.safetensors"
+    weights.write_bytes(b"")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(weights), ""))
+    row = view.form.rows["model.weights"]
+    assert row.browse is not None and row.browse.toolTip() == "Choose a file"
+    row.browse.click()
+    assert view.open.last.model.weights == str(weights)

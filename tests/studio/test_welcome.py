@@ -245,7 +245,7 @@ def test_that_a_lineage_shows_the_mean_over_seeds_of_each_generation(show: Open,
             recorded.complete(run, tests[asked.seed, asked.generation])
     [row] = welcome.lineages(show(tmp_path).session, now=0.0)
     assert row.generations == ((0, pytest.approx(0.81)), (1, pytest.approx(0.90)), (2, None))
-    assert row.best == pytest.approx(0.90)
+    assert row.best == "90.0\u2009%"
     assert row.method == "Born-Again, small CNN"
     assert row.told.replace("\N{THIN SPACE}", " ") == "F0 81.0 %, F1 90.0 %, F2"
 
@@ -275,8 +275,8 @@ def test_that_a_lineage_opens_by_click_and_by_key(show: Open, tmp_path: Path, wa
 def test_that_the_model_of_the_table_is_a_proper_model(dressed) -> None:
     table = LineageTable()
     tester = QAbstractItemModelTester(table.model(), QAbstractItemModelTester.FailureReportingMode.Fatal)
-    one = Lineage("digits", "Born-Again, small CNN", ((0, 0.9), (1, None)), 0.9, "today 09:12")
-    other = Lineage("creatures", "DINO, ViT/8", ((0, None),), None, "yesterday")
+    one = Lineage("digits", "Born-Again, small CNN", ((0, 0.9), (1, None)), "90.0 %", "today 09:12")
+    other = Lineage("creatures", "DINO, ViT/8", ((0, None),), "", "yesterday")
     for rows in ([one], [one, other], [other, one], [], [one]):
         table.show_lineages(rows)
     tester.deleteLater()
@@ -295,11 +295,11 @@ def test_that_the_table_is_as_high_as_its_rows(show: Open, tmp_path: Path) -> No
 
 def test_that_only_a_change_repaints_the_table(dressed) -> None:
     model = LineageModel(LineageTable())
-    row = Lineage("digits", "", ((0, 0.9),), 0.9, "today")
+    row = Lineage("digits", "", ((0, 0.9),), "90.0 %", "today")
     model.show_lineages([row])
     resets: list[str] = []
     model.modelReset.connect(lambda: resets.append("reset"))
-    model.show_lineages([Lineage("digits", "", ((0, 0.9), (1, 0.91)), 0.91, "today")])
+    model.show_lineages([Lineage("digits", "", ((0, 0.9), (1, 0.91)), "91.0 %", "today")])
     assert resets == [], "the same lineages keep selection and place"
     assert model.index(0, 2).data().startswith("F0")
     model.parent().card.deleteLater()
