@@ -97,8 +97,8 @@ def weights(run: Run, step: int) -> dict[str, bytes]:
     from safetensors.numpy import load_file
 
     folder = run.folder / "checkpoints" / f"step-{step:08d}"
-    files = ("model.safetensors", "optimizer.safetensors")
-    return {f"{file}/{name}": array.tobytes() for file in files for name, array in load_file(folder / file).items()}
+    files = sorted(folder.glob("*.safetensors"))
+    return {f"{file.name}/{name}": array.tobytes() for file in files for name, array in load_file(file).items()}
 
 
 def until(what: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None) -> None:
