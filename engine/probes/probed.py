@@ -161,7 +161,7 @@ def _worth(probed: Probed, split: str) -> Iterator[tuple[str, float]]:
         if name == "student":
             yield from collapse.measure(features_ND)
         elif said := [(said_PK.argmax(dim=1), said_PK.shape[1]) for said_PK in _said(probed, features_ND)]:
-            first_N = torch.cat([first_P for first_P, _ in said])
+            first_N = torch.cat([first_P.cpu() for first_P, _ in said])
             yield "teacher/prototypes_used", float(collapse.prototypes_used(first_N, said[0][1]).number)
         if (data := probed.data.labelled) is not None:
             asked = features_ND if data is probed.data else probed.features(network, data, split)
@@ -201,12 +201,12 @@ def prototypes(probed: Probed) -> dict[str, Any] | None:
     if probed.teacher is None or probed.method.classifies:
         return None
     features_ND = probed.features(probed.teacher, probed.data, "test")
-    uses = [torch.bincount(said_PK.argmax(dim=1), minlength=said_PK.shape[1]) for said_PK in _said(probed, features_ND)]
+    uses = [torch.bincount(said_PK.argmax(dim=1).cpu(), minlength=said_PK.shape[1]) for said_PK in _said(probed, features_ND)]
     if not uses:
         return None
     uses_K = torch.stack(uses).sum(dim=0)
     shown_S = uses_K.argsort(descending=True, stable=True)[: min(SHOWN, int((uses_K > 0).sum()))]
-    said_NS = torch.cat([said_PK[:, shown_S] for said_PK in _said(probed, features_ND)])
+    said_NS = torch.cat([said_PK.float().cpu()[:, shown_S] for said_PK in _said(probed, features_ND)])
     top_SN = collapse.top_pictures(said_NS, list(range(len(shown_S))), EACH)
     return {
         "prototypes": shown_S.numpy(),
@@ -217,7 +217,7 @@ def prototypes(probed: Probed) -> dict[str, Any] | None:
 
 
 def _said(probed: Probed, features_ND: Tensor) -> Iterator[Tensor]:
-    """What the teacher says of the prototypes, on the CPU, some pictures at a time: all would be N x K numbers, gigabytes."""
+    """The teacher's probabilities [P, K], some pictures at a time: of all they may be gigabytes. Nothing where there are none."""
     for features_PD in features_ND.split(PORTION):
         if (said_PK := probed.method.prototypes(features_PD.to(probed.device))) is not None:
-            yield said_PK.float().cpu()
+            yield said_PK

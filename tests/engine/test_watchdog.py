@@ -195,12 +195,12 @@ def test_that_after_going_back_it_is_given_time_to_recover() -> None:
 def test_that_a_teacher_whose_neighbours_stay_behind_its_students_is_told() -> None:
     watched = dog()
     fed(watched, 1, 600)
-    for student in (0.53, 0.55, 0.57):
+    for student in (0.54, 0.56, 0.58):
         watched.probe({"knn/student": student, "knn/teacher": 0.45})
         assert fed(watched, 601, 601) == []
     (begun,) = fed(watched, 602, 640)
     assert begun.verdict == "teacher_behind"
-    assert begun.evidence == "the student's k-NN is +10.0 points above its teacher's, over 3 probes"
+    assert begun.evidence == "the student's k-NN is +11.0 points above its teacher's, over 3 probes"
     for _ in range(3):
         watched.probe({"knn/student": 0.5, "knn/teacher": 0.55})
     assert [type(one) for one in fed(watched, 641, 700)] == [Recovered]
