@@ -24,7 +24,7 @@ NOT_ASKED = ("version",)  # the format's own business: written by Filial, never 
 BY_CARD = "method.name"  # chosen on the cards above the form
 FIRST = (
     *("lineage", "data", "model", "method", "teacher_model", "augment"),
-    *("training", "optimizer", "schedule", "compute", "probes", "keep"),
+    *("training", "optimizer", "schedule", "compute", "probes", "watch", "keep"),
 )
 LAST = ("generations", "seeds")
 IN_SIGHT = ("data", "model")  # tables whose kind is chosen in the upper part; the others' kinds stand in their group
@@ -38,8 +38,8 @@ TITLES = {
     "schedule": "Schedule",
     "compute": "Precision and device",
     "probes": "Probes",
-    "keep": "What is kept",
     "watch": "Watchdog",
+    "keep": "What is kept",
     "teacher_model": "Teacher model",
 }
 HEADS, COLLAPSE = "Heads", "Against collapse"

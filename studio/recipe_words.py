@@ -32,7 +32,7 @@ PROMISES = {  # a card's second line; a method that is not here is told by its o
 }
 SOURCES = {"paper": "as published", "preset": "", "data": "from the data", "measured": "measured", "user": ""}
 # A step costs the same whatever these say.
-LEFT_ASIDE = ("lineage", "seeds", "generations", "training.epochs", "keep", "probes")
+LEFT_ASIDE = ("lineage", "seeds", "generations", "training.epochs", "keep", "probes", "watch")
 SMALL = 2**29  # bytes: what needs less is told in its own units, not in tenths of a GiB
 
 

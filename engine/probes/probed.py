@@ -217,7 +217,7 @@ def prototypes(probed: Probed) -> dict[str, Any] | None:
 
 
 def _said(probed: Probed, features_ND: Tensor) -> Iterator[Tensor]:
-    """The teacher's probabilities [P, K], some pictures at a time: of all they may be gigabytes. Nothing where there are none."""
+    """The teacher's probabilities [P, K], some pictures at a time: of all they may be gigabytes. Nothing if it has none."""
     for features_PD in features_ND.split(PORTION):
         if (said_PK := probed.method.prototypes(features_PD.to(probed.device))) is not None:
             yield said_PK

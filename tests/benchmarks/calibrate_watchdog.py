@@ -4,7 +4,7 @@
 
 Every run here takes less than 90 s on one thread. Some are healthy, some broken on purpose; half of the breakages are held out,
 which means that no threshold was chosen by looking at them. `--replay` adds whole runs that were trained elsewhere and are
-known to be healthy, such as those of a recipe too long for this. What exists in the table already is kept unless it is named.
+known to be healthy, such as those of a recipe too long for this. What exists in the table is kept unless it is named.
 
 A run is kept as the means over the watchdog's own blocks, so that the test can watch it again with whatever thresholds the
 engine has by then, and as percentiles of what each rule looks at, for people.
@@ -328,7 +328,10 @@ def percentiles(one: dict[str, Any]) -> dict[str, dict[str, float | None]]:
         "half life, of the run": [case.half_life / case.total_steps for case in cases if case.step <= case.total_steps / 2],
         "waiting": [case["throughput/data_wait"] for case in cases],
     }
-    severe = {name: lasting([rule.severity(case) for case in cases]) for name, rule in watchdog.RULES.items()}
+    severe = {
+        name: lasting([rule.severity(case) for case in (settled if name in watchdog.SETTLES else cases)])
+        for name, rule in watchdog.RULES.items()
+    }
     found = {name: spread_of(values) for name, values in looked.items()}
     return {name: values for name, values in found.items() if values} | {
         "severity": {name: value for name, value in severe.items() if value is not None}
@@ -373,8 +376,12 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=TABLE)
     asked = parser.parse_args()
     table = json.loads(asked.table.read_text()) if asked.table.exists() else {}
+    for one in [one for entry in table.values() for one in entry["runs"].values()]:
+        one["looked at"] = percentiles(one)  # by the rules as they are now
     for folder in asked.replay:
-        table.setdefault(folder.name, {"expected": [], "held_out": False, "runs": {}})["runs"]["0"] = kept(Run(folder), False)
+        entry = table.setdefault(f"{folder.name.partition('-s')[0]}, whole", {"expected": [], "held_out": False, "runs": {}})
+        entry["runs"][str(asked_of(Run(folder)).seed)] = kept(Run(folder), False)
+    asked.table.write_text(as_text(table))
     for name, trial in TRIALS.items():
         if (name in table and name not in asked.only) or (asked.only and name not in asked.only) or asked.replay:
             continue

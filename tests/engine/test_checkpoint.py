@@ -173,6 +173,22 @@ def test_that_the_newest_valid_checkpoint_is_full_and_undamaged(run: Run) -> Non
     assert checkpoint.newest_valid(run) is None
 
 
+def test_that_an_averaged_teacher_is_part_of_it(run: Run) -> None:
+    model, teacher = network(), network(1)
+    weights = {"model": model.state_dict(), "teacher": {**teacher.state_dict(), "dino_center": torch.ones(3)}}
+    first, second, third = (
+        checkpoint.save(run, State(step, step / 10, 1, BUILD, {}), weights, optimizer_of(model)) for step in (1, 2, 3)
+    )
+    damage(third / "teacher.safetensors")
+    (second / "teacher.safetensors").unlink()
+    assert [checkpoint.is_valid(folder) for folder in (first, second, third)] == [True, False, False]
+    assert checkpoint.newest_valid(run) == first
+    checkpoint.prune(run, full=1, snapshots=0, best_step=1, teachers=set())
+    assert there(run) == {1: False, 3: True} and checkpoint.is_valid(first)
+    checkpoint.load_model(first, model, "teacher")
+    assert torch.equal(model.state_dict()["classify.weight"], teacher.state_dict()["classify.weight"])
+
+
 def test_that_weights_alone_are_valid_and_no_weights_are_not(run: Run) -> None:
     folder = save(run, 4)
     (folder / "optimizer.safetensors").unlink()

@@ -67,6 +67,15 @@ def test_that_weights_and_optimizer_are_counted_to_the_byte(tmp_path: Path) -> N
     assert measured(tmp_path, "optimizer.name=adamw", of=toys.single)["memory_bytes"]["optimizer"] > 8 * weights
 
 
+def test_that_a_teacher_that_is_an_average_and_both_heads_take_room_on_the_disk(tmp_path: Path) -> None:
+    changes = ("method.name=dino", "optimizer.name=adamw", "method.prototypes=5000", "method.hidden=8", "method.bottleneck=8")
+    found = measured(tmp_path, *changes, "method.local_crops=1", "training.epochs=1", of=toys.single)
+    center = 4 * 5000
+    assert found["disk_bytes_per_run"] == found["memory_bytes"]["weights"] + found["memory_bytes"]["optimizer"]
+    assert found["memory_bytes"]["weights"] > 2 * 4 * 8 * 5000 + center
+    assert found["memory_bytes"]["activations"] >= 4 * 8 * 5000, "the head has a gradient too"
+
+
 def test_that_a_larger_batch_needs_more_memory_for_its_activations(tmp_path: Path) -> None:
     small, large = (measured(tmp_path, f"training.batch={batch}") for batch in (25, 100))
     ratio = large["memory_bytes"]["activations"] / small["memory_bytes"]["activations"]

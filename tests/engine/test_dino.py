@@ -175,6 +175,56 @@ def test_that_the_teacher_gets_no_gradient_and_the_classifier_is_never_trained()
         assert torch.equal(tensor, before[name])
 
 
+def test_that_only_the_student_leaves_branches_and_features_out() -> None:
+    class Dropping(torch.nn.Module):
+        embed_dim = 24
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.vit = models.build("vit", 3, 3, 16, patch=4, width=24, depth=2, heads=2, drop_path=0.9)
+            self.drop = torch.nn.Dropout(0.9)
+            self.classify = self.vit.classify
+
+        def features(self, x_BCHW: Tensor) -> Tensor:
+            return self.drop(self.vit.features(x_BCHW))  # type: ignore[no-any-return,operator]
+
+    found = METHODS["dino"](asked().method, Dropping(), None).train()
+    with torch.no_grad():
+        for block in found.student.vit.blocks:  # type: ignore[union-attr]
+            block.mlp[2].weight.normal_()
+    pictures_BCHW = torch.randn(4, 3, 16, 16)
+
+    def is_steady(network: Any) -> bool:
+        return torch.equal(network.features(pictures_BCHW), network.features(pictures_BCHW))
+
+    assert found.teacher is not None and found.teacher.training
+    assert is_steady(found.teacher) and not is_steady(found.student) and not is_steady(found.student.vit)
+
+
+def test_that_timms_teachers_leave_nothing_out_either() -> None:
+    found = METHODS["dino"](asked().method, models.build("swin_tiny_patch4_window7_224", 3, 3, 32), None).train()
+    pictures_BCHW = torch.randn(2, 3, 32, 32)
+    first, second = (found.teacher.features(pictures_BCHW) for _ in range(2))  # type: ignore[union-attr,operator]
+    assert torch.equal(first, second)
+
+
+def test_that_none_of_several_classifiers_is_trained() -> None:
+    found = METHODS["dino"](asked().method, models.build("deit_tiny_distilled_patch16_224", 3, 3, 32), None)
+    assert not [name for name, _ in found.trained() if name.startswith("body.head")]
+
+
+def test_that_looking_at_prototypes_changes_nothing_and_each_picture_answers_for_itself() -> None:
+    wanted = asked(batch_norm=True)
+    found = method(wanted)
+    steps(found, wanted, batches())
+    before = {name: tensor.clone() for name, tensor in found.state_dict().items()}
+    features_ND = torch.randn(5, 24)
+    together, alone = found.prototypes(features_ND), torch.cat([found.prototypes(one_1D) for one_1D in features_ND.split(1)])
+    torch.testing.assert_close(together, alone)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in found.state_dict().items())
+    assert found.teacher_head.training and found.teacher_head.layers[1].training  # type: ignore[index,union-attr]
+
+
 def test_that_the_prototypes_stay_while_they_are_frozen_and_move_afterwards() -> None:
     wanted = asked(freeze_epochs=2)
     found, seen = method(wanted), batches()

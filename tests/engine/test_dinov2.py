@@ -142,7 +142,8 @@ def test_that_biases_norms_and_scales_do_not_decay() -> None:
     names = {id(weight): name for name, weight in found.trained()}
     for group in found.parameter_groups(0.04):
         for weight in group["params"]:
-            assert group["decays"] == (weight.ndim > 1 and "norm" not in names[id(weight)]), names[id(weight)]
+            is_wide = weight.ndim > 1 or names[id(weight)] == "dino_mask_token"
+            assert group["decays"] == (is_wide and "norm" not in names[id(weight)]), names[id(weight)]
 
 
 def test_that_frozen_prototypes_stay_while_their_moments_grow() -> None:
@@ -174,6 +175,11 @@ def test_that_the_teacher_follows_with_all_its_heads() -> None:
     for ours, theirs in pairs:
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):  # type: ignore[union-attr]
             torch.testing.assert_close(a, b, atol=1e-7, rtol=0)
+
+
+def test_that_the_teachers_temperature_rises_with_every_step() -> None:
+    temperature = rates.schedules(asked(), PER_EPOCH)["schedule/teacher_temp"]
+    assert [temperature(step) for step in range(6)] == pytest.approx([0.04, 0.14 / 3, 0.16 / 3, 0.06, 0.06, 0.06])
 
 
 def test_that_a_convolutional_network_is_refused_in_words() -> None:

@@ -110,6 +110,16 @@ def test_that_the_report_says_what_was_found_renamed_and_left(tmp_path: Path) ->
     assert list(imported.lines(report)) == ["not used: module.projector.weight"]
 
 
+def test_that_what_dino_put_on_a_network_is_left_aside(tmp_path: Path) -> None:
+    theirs = network("small_cnn", classes=1, seed=1).state_dict() | {"dino_head.layers.0.weight": torch.zeros(2, 2)}
+    report = imported.start_from(network("small_cnn"), file(tmp_path, theirs | {"dino_center": torch.zeros(2)}), whole=True)
+    assert report.sentence() == (
+        "the backbone starts from theirs.safetensors: 15 of 15 tensors found; "
+        "its classifier left aside; its DINO head left aside"
+    )
+    assert report.complete and not list(imported.lines(report))
+
+
 def test_that_colour_filters_become_grey_ones_that_answer_the_same(tmp_path: Path) -> None:
     theirs, ours = network(channels=3, seed=1), network(channels=1)
     report = imported.start_from(ours, file(tmp_path, theirs.state_dict()), whole=True)

@@ -14,7 +14,7 @@ from engine.data.augment import normalise
 from engine.models import build
 from engine.probes import accuracy, agreement, attention
 from engine.probes.accuracy import calibration_error, evaluating, predict
-from engine.probes.probed import PORTION, Probed
+from engine.probes.probed import PORTION, Probed, prototypes
 
 MEAN, STD = (0.3,), (0.4,)
 VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
@@ -100,6 +100,31 @@ def test_that_predictions_do_not_depend_on_the_chunk(name: str, count: int) -> N
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, chunked, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(whole.sum(dim=1), torch.ones(count))
+
+
+def test_that_prototypes_of_many_pictures_are_asked_for_in_portions() -> None:
+    model, count, kinds = network("small_cnn", width=4), 2 * PORTION + 30, 40
+    pixels, places = pictures(count), np.arange(count) + 7
+    weight_KD = torch.randn(kinds, model.embed_dim, generator=torch.Generator().manual_seed(1))
+    asked: list[int] = []
+
+    def said(features_ND: Tensor) -> Tensor:
+        asked.append(len(features_ND))
+        return (9 * features_ND @ weight_KD.T).softmax(dim=1)
+
+    data = SimpleNamespace(part=lambda split: places, tensor=lambda index: pixels[index - 7], mean=(0.5,), std=(0.2,))
+    method = SimpleNamespace(backbones=lambda: (model, model), classifies=False, prototypes=said)
+    probed = Probed(data, method, torch.device("cpu"), lambda: None)
+    found = prototypes(probed)
+    assert found is not None and max(asked) <= PORTION and sum(asked) % count == 0
+    whole_NK = said(probed.features(model, data, "test"))
+    uses_K = np.bincount(whole_NK.argmax(dim=1), minlength=kinds)
+    assert found["uses"].tolist() == sorted(uses_K[uses_K > 0].tolist(), reverse=True)[:24]
+    assert uses_K[found["prototypes"]].tolist() == found["uses"].tolist()
+    best = whole_NK.max(dim=0).values[found["prototypes"]]
+    np.testing.assert_allclose(found["probabilities"][:, 0], best, rtol=1e-4)
+    shown = torch.from_numpy(found["prototypes"])[:, None]
+    np.testing.assert_allclose(whole_NK[found["pictures"] - 7, shown], found["probabilities"], rtol=1e-4)
 
 
 def test_that_a_large_part_is_copied_in_portions_and_the_predictions_are_those_of_one_pass() -> None:

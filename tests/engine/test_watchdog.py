@@ -235,6 +235,12 @@ def test_that_of_a_run_with_labels_only_what_it_can_have_is_said() -> None:
     assert begun.evidence == "the loss is 3.000; a student that knows nothing has 2.000"
 
 
+def test_that_further_terms_of_a_loss_are_not_held_against_a_guess() -> None:
+    assert fed(dog(), 1, 400, **{"train/loss": 9.0, "train/dino": 3.5}) == []
+    (begun,) = fed(dog(), 1, 400, **{"train/loss": 9.0, "train/dino": 7.0})
+    assert begun.evidence == "the loss is 7.000; a student that knows nothing has 5.545"
+
+
 def test_that_ticks_of_many_steps_make_whole_blocks() -> None:
     watched = Watchdog(asked(), PER_EPOCH, 100_000, log_every=20)
     assert watched.block == 500
