@@ -220,7 +220,7 @@ def update_center(center_K: Tensor, teacher_XK: Tensor, momentum: float = 0.9, g
 def _sum_and_count(rows_XK: Tensor, gather: Gather) -> tuple[Tensor, Tensor]:
     """The sum of the rows of all processes, [K], and their number; one exchange for both."""
     rows_XK = _wide(rows_XK).flatten(0, -2)
-    totals = gather(torch.cat([rows_XK.sum(dim=0), rows_XK.new_tensor([len(rows_XK)])])).sum(dim=0)
+    totals = gather(torch.cat([rows_XK.sum(dim=0), rows_XK.new_full((1,), len(rows_XK))])).sum(dim=0)
     return totals[:-1], totals[-1]
 
 

@@ -620,6 +620,9 @@ def _crop_contradictions(method: Dino, model: Model) -> Iterator[RecipeError]:
             lower = max(model.patch, size // model.patch * model.patch)
             problem = f"{size} px are not whole patches of model.patch = {model.patch}; write {lower} or {lower + model.patch}"
             yield RecipeError(f"method.{kind}_size", problem)
+    if model.freeze:
+        problem = f"is true, so {tag_of(type(method))} would train nothing but its head; write false"
+        yield RecipeError("model.freeze", problem)
     if isinstance(method, Dinov2) and not isinstance(model, Vit | Timm):
         problem = f'{tag_of(type(model))} has no patches that dinov2 could hide; write vit, or method.name = "dino"'
         yield RecipeError("model.name", problem)

@@ -226,17 +226,18 @@ class Training:
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = self.run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}"
         theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
+        average = folder / "teacher.safetensors"
+        if not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
+            raise Refused(
+                f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
+                f'model.weights = "{average if average.exists() else folder / "model.safetensors"}", model.freeze = true'
+            )
         if theirs.get("classes") != ours["classes"]:
             raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")
         if _shape(theirs) != _shape(ours):
             raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
         if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
             raise Refused(f"teacher: {pinned.run} {LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE}")
-        if not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
-            raise Refused(
-                f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
-                f'model.weights = "{folder / "model.safetensors"}", model.freeze = true'
-            )
         teacher = checkpoint.read_state(folder).build.network()
         checkpoint.load_model(folder, teacher)
         return teacher

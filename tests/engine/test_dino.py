@@ -333,3 +333,9 @@ def test_that_the_published_numbers_are_the_defaults() -> None:
     fields = Asked()
     assert (fields.student_temp, fields.center_momentum, fields.hidden, fields.bottleneck) == (0.1, 0.9, 2048, 256)
     assert (fields.global_crops, fields.local_crops, fields.weight_decay_final) == (2, 8, 0.4)
+
+
+def test_that_a_frozen_backbone_is_refused() -> None:
+    table = recipe.to_table(asked()) | {"model": {"name": "vit", "freeze": True, "weights": "x.safetensors"}}
+    with pytest.raises(recipe.RecipeErrors, match=r"model\.freeze: is true, so dino would train nothing but its head"):
+        recipe.parse(recipe.Recipe, table)
