@@ -44,7 +44,7 @@ def test_that_effective_toml_holds_numbers_only_with_their_reasons(dino: Run) ->
     assert read.recipe == scaled.resolve(dino.recipe(), known)[0]
     assert table["why"]["method.prototypes"]["source"] == "data"
     assert table["why"]["method.prototypes"]["reason"].startswith("256 prototypes for 2,800 pictures")
-    assert table["why"]["optimizer.lr"]["source"] == "data"  # the recipe says auto
+    assert table["why"]["method.momentum"]["source"] == "data"  # the recipe says auto
     assert table["why"]["method.mix"] == {"source": "user", "reason": "stands in the recipe"}
     assert table["why"]["method.student_temp"]["source"] == "paper"
     assert table["why"]["decided.threads"] == {"source": "measured", "reason": "b"}
