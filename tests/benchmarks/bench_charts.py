@@ -1,6 +1,6 @@
 """What an update of a chart costs, as ratios side by side. Run it by hand; nothing here is a test of time.
 
-    QT_QPA_PLATFORM=offscreen python tests/benchmarks/bench_charts.py
+    QT_QPA_PLATFORM=offscreen python -m tests.benchmarks charts
 
 Each row is one update as the window makes it five times a second: new data in, picture out, 900 x 220. The unit is the
 first row, so that what is printed means the same on another machine.

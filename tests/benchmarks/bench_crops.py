@@ -1,6 +1,6 @@
 """What DINO's crops cost, as ratios side by side. Run it by hand; nothing here is a test of time.
 
-    python tests/benchmarks/bench_crops.py
+    python -m tests.benchmarks crops
 
 One thread, as many pictures a row as said: two global and six local crops of each. The unit of each block is its first row, our
 own crops of a whole batch; beside it torchvision's transforms, picture by picture, as DINO's published code uses them.

@@ -1,6 +1,6 @@
 """Trains what the watchdog's thresholds rest on, and writes tests/engine/watchdog_table.json. Run it by hand:
 
-    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/benchmarks/calibrate_watchdog.py [--only NAME ...] [--replay RUN ...]
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks calibrate_watchdog [--only NAME ...] [--replay RUN ...]
 
 Every run here takes less than 90 s on one thread. Some are healthy, some broken on purpose; half of the breakages are held out,
 which means that no threshold was chosen by looking at them. `--replay` adds whole runs that were trained elsewhere and are
