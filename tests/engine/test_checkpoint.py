@@ -311,7 +311,7 @@ def test_that_a_run_knows_which_of_its_checkpoints_teach(run: Run) -> None:
 
 def test_that_a_checkpoint_a_queued_student_asks_for_is_kept_until_it_starts(run: Run) -> None:
     asked = toys.lineage("lineage=later", f"method.teacher_run={run.name}", "method.teacher_step=40", "seeds=[0]")
-    later, student = toys.runs(run.workspace, asked)[:2]
+    later, _ = toys.runs(run.workspace, asked)[:2]
     assert later.recipe().teacher == run.name and not (later.folder / "effective.toml").exists()
     assert checkpoint.teachers_of_others(run) == {40}
     assert checkpoint.teachers_of_others(later) == set(), "its own student learns from its end"
