@@ -183,17 +183,26 @@ def _abandoned(folders: list[Path]) -> set[Path]:
 
 
 def teachers_of_others(run: Run) -> set[int]:
-    """Steps of this run that another run has pinned as its teacher."""
+    """Steps of this run that another run has pinned as its teacher, or asks for by number before it has started."""
     steps: set[int] = set()
-    for path in run.workspace.glob("*/effective.toml"):
-        if path.parent.name == run.name:  # it names itself
+    for path in run.workspace.glob("*/*.toml"):
+        if path.parent.name == run.name or path.name not in ("effective.toml", "recipe.toml"):  # it names itself
             continue
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             if run.name.encode() in path.read_bytes():  # most runs are nobody's child: parsing them all takes seconds
-                pinned = (Run(path.parent).effective() or {}).get("teacher", {})
-                if pinned.get("run") == run.name:
-                    steps.add(int(pinned["step"]))
+                steps.update(_pinned(path, run.name) if path.name == "effective.toml" else _asked_for(path, run.name))
     return steps
+
+
+def _pinned(path: Path, name: str) -> set[int]:
+    teacher = (Run(path.parent).effective() or {}).get("teacher", {})
+    return {int(teacher["step"])} if teacher.get("run") == name else set()
+
+
+def _asked_for(path: Path, name: str) -> set[int]:
+    asked = Run(path.parent).recipe()
+    step = int(getattr(asked.method, "teacher_step", 0))
+    return {step} if asked.teacher == name and step else set()
 
 
 def file_sha256(path: Path) -> str:

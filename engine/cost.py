@@ -131,10 +131,11 @@ def _in_precision(asked: RunRecipe, precision: Any) -> RunRecipe:
 
 
 def disk_bytes(asked: RunRecipe, weights: int, optimizer: int) -> int:
-    """Checkpoints that stay when a run is complete: the newest whole, the best and the snapshots as weights."""
+    """Checkpoints that stay when a run is complete: the newest whole, the best and the snapshots as weights. One more whole
+    where the run may go back: the last healthy one may be an old one."""
     keep = asked.keep
     saved = -(-asked.training.epochs // keep.every_epochs)
-    full = min(keep.full, saved)
+    full = min(keep.full + (asked.watch.policy == "roll_back"), saved)
     light = min(saved - full, 1 + keep.snapshots)
     return full * (weights + optimizer) + light * weights
 

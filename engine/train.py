@@ -368,7 +368,7 @@ class Training:
         """Raises Ill for a loss or gradient that is not finite, before anything is saved over the last good checkpoint."""
         if all(np.isfinite(value) for value in means.values()):
             return
-        index = self.last_batch.index_B.cpu().numpy()
+        index = self.last_batch.index_B.numpy()
         batch = {"pictures": self.last_batch.pictures_BCHW.float().cpu().numpy(), "index": index}
         path = self.save_arrays("nonfinite", {**batch, "labels": self.last_batch.labels_B.cpu().numpy()})
         first = max(1, step - self.log_every + 1)

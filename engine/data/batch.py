@@ -10,7 +10,7 @@ class Batch:
     """B images, C channels, V crops of each.
 
     views: float [V, B, C, size, size], varied and normalised, one tensor for each kind of crop that the method wants to see;
-    labels_B: int64; index_B: int64, places in the training set.
+    labels_B: int64; index_B: int64, places in the training set, on the CPU: what is drawn for a picture is drawn there.
     """
 
     views: tuple[Tensor, ...]

@@ -17,6 +17,7 @@ from engine.data import DATASETS, Pictures, channel_statistics, crops, unlabelle
 from engine.data.augment import NUMBERS, augment, normalise, standardise
 from engine.data.batch import Batch
 from engine.data.crops import View
+from engine.data.device import onto
 from engine.data.folder import silent
 from engine.data.order import epoch_order, uniforms
 from engine.data.pictures import Tell
@@ -152,6 +153,7 @@ class Batches:
         self._views = views
         self._pictures = data.tensor(data.split.train).to(device)
         self._labels = torch.from_numpy(data.train_labels).to(device)
+        self._mean, self._std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (data.mean, data.std))
         self.per_epoch = -(-len(data.split.train) // recipe.training.batch)
         self._cut: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
@@ -161,27 +163,27 @@ class Batches:
     def at(self, epoch: int, place: int) -> Batch:
         """The batch of step `place` of an epoch, both counted from 0."""
         index_B = self._portions(epoch)[place]
-        places_B = torch.from_numpy(index_B).to(self._device)
-        return Batch(self._varied(epoch, index_B, places_B), self._labels[places_B], places_B)
+        places_B = onto(index_B, self._device)
+        return Batch(self._varied(epoch, index_B, places_B), self._labels[places_B], torch.from_numpy(index_B))
 
     def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
         """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""
         if not self._views:
-            drawn_BU = self._numbers(epoch, index_B, 0, NUMBERS)
+            (drawn_BU,) = self._numbers(epoch, index_B, range(1), NUMBERS)
             varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
-            return (self._data.normalised(varied)[None],)
+            return (normalise(varied, self._mean, self._std)[None],)
         found, first = [], 0
         for view in self._views:
-            drawn_VBU = torch.stack(
-                [self._numbers(epoch, index_B, first + crop, crops.numbers(view)) for crop in range(view.count)]
-            )
+            drawn_VBU = self._numbers(epoch, index_B, range(first, first + view.count), crops.numbers(view))
             seen_VBCHW = crops.crops(self._pictures, places_B, drawn_VBU, view)
-            found.append(standardise(seen_VBCHW, self._data.mean, self._data.std))
+            found.append(standardise(seen_VBCHW, self._mean, self._std))
             first += view.count
         return tuple(found)
 
-    def _numbers(self, epoch: int, index_B: NDArray[np.int64], view: int, count: int) -> Tensor:
-        return torch.from_numpy(uniforms(self._seed, epoch, index_B, view, count)).to(self._device, torch.float32)
+    def _numbers(self, epoch: int, index_B: NDArray[np.int64], views: range, count: int) -> Tensor:
+        """In [0, 1), float32 [V, B, count], for these crops: in one copy, and rounded before it."""
+        drawn = [uniforms(self._seed, epoch, index_B, view, count).astype(np.float32) for view in views]
+        return onto(np.stack(drawn), self._device)
 
     def _portions(self, epoch: int) -> list[NDArray[np.int64]]:
         """An epoch's order in portions, kept while it lasts: sorting a large set at each step costs as much as the step."""

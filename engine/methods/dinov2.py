@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from engine import losses
 from engine.data import masks
 from engine.data.batch import Batch
+from engine.data.device import onto
 from engine.data.order import uniforms
 from engine.methods.dino import HEAD, Dino, follow, projected, through
 from engine.models.heads import DinoHead
@@ -115,7 +116,7 @@ class Dinov2(Dino):
             teacher_TBK = projected(self.teacher_head, cls_ND.unflatten(0, global_TBCHW.shape[:2]))
             target_TBK = self.targets(teacher_TBK, temperature)
         hidden_NP = self.hidden(batch, patches_NPD.shape[1])
-        mask_NP = torch.from_numpy(hidden_NP).to(whole_NCHW.device)
+        mask_NP = onto(hidden_NP, whole_NCHW.device)
         cls_ND, seen_NPD = self.student.features_and_patches(whole_NCHW, (mask_NP, self.mask_token))  # type: ignore[operator]
         features_VBD = cls_ND.unflatten(0, global_TBCHW.shape[:2])
         if local:
@@ -133,7 +134,7 @@ class Dinov2(Dino):
         """Which patches of which global crop are hidden, [N, P]: a function of the step (as train.py has seeded it), the
         picture and the crop."""
         crops, side = len(batch.views[0]), math.isqrt(patches)
-        asked, index_B = self.asked, batch.index_B.cpu().numpy()
+        asked, index_B = self.asked, batch.index_B.numpy()
         if not asked.ibot_weight:
             return np.zeros((crops * len(index_B), patches), dtype=np.bool_)
         u_NK = np.concatenate([uniforms(torch.initial_seed(), 0, index_B, crop, masks.NUMBERS) for crop in range(crops)])
@@ -142,11 +143,11 @@ class Dinov2(Dino):
 
     def patch_loss(self, hidden_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
         """iBOT: what the teacher says of the same patch of the same crop, unmasked."""
-        place_M = torch.from_numpy(np.flatnonzero(hidden_NP)).to(seen_NPD.device)
+        place_M = onto(np.flatnonzero(hidden_NP), seen_NPD.device)
         if not len(place_M):
             return seen_NPD.sum() * 0.0
         weight_NP = hidden_NP / np.maximum(1, hidden_NP.sum(axis=1, keepdims=True))
-        weight_M = torch.from_numpy(weight_NP[hidden_NP]).to(seen_NPD.device, torch.float32)
+        weight_M = onto(weight_NP[hidden_NP].astype(np.float32), seen_NPD.device)
         with torch.no_grad():
             said_MK = self.teacher_patch_head(whole_NPD.flatten(0, 1).index_select(0, place_M))
             target_MK = self.patch_targets(said_MK, temperature)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine import losses
 from engine.data.batch import Batch
+from engine.data.device import onto
 from engine.methods.method import Method, accuracy, freeze, refuse_shared_weights
 from engine.methods.permutations import draws, permuted
 
@@ -93,7 +94,7 @@ class Permuted(Taught):
     """
 
     def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
-        draws_BK = draws(torch.initial_seed(), batch.index_B, teacher_BK.shape[1])
+        draws_BK = draws(torch.initial_seed(), onto(batch.index_B, teacher_BK.device), teacher_BK.shape[1])
         return losses.ban_loss(student_BK, permuted(teacher_BK, draws_BK))
 
 

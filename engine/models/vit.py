@@ -10,6 +10,7 @@ Shapes: B images, T tokens (CLS, registers, then patches row by row), D width, H
 built for.
 """
 
+import functools
 import itertools
 from collections.abc import Iterable
 from typing import Literal
@@ -177,7 +178,7 @@ class Vit(nn.Module):
         if h == w == self.side:
             return self.positions
         cls_1D, rest_ND = self.positions[0, :1], self.positions[0, 1:]
-        down_hs, across_ws = (_bicubic(self.side, side).to(rest_ND) for side in (h, w))
+        down_hs, across_ws = (_bicubic(self.side, side, rest_ND.dtype, rest_ND.device) for side in (h, w))
         with torch.autocast(rest_ND.device.type, enabled=False):  # as exact as those of the size built for
             rest_hwD = torch.einsum("hi,wj,ijd->hwd", down_hs, across_ws, rest_ND.unflatten(0, (self.side, self.side)))
         return torch.cat([cls_1D, rest_hwD.flatten(0, 1)])[None]
@@ -205,9 +206,14 @@ def _halved(before: int, after: int, last: bool) -> list[nn.Module]:
     return [edge, convolution, nn.BatchNorm2d(after), nn.GELU()]
 
 
-def _bicubic(before: int, after: int) -> Tensor:
-    """The matrix that interpolates `before` values to `after`: each of its columns is what becomes of a single 1."""
-    return F.interpolate(torch.eye(before)[None, :, :, None], (after, 1), mode="bicubic")[0, :, :, 0].T
+@functools.lru_cache(maxsize=64)
+def _bicubic(before: int, after: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix that interpolates `before` values to `after`: each of its columns is what becomes of a single 1.
+
+    Kept, for every crop of every step asks for the same few. Not as inference made it: training could not go through that.
+    """
+    with torch.inference_mode(mode=False), torch.no_grad():
+        return F.interpolate(torch.eye(before)[None, :, :, None], (after, 1), mode="bicubic")[0, :, :, 0].T.to(device, dtype)
 
 
 class Block(nn.Module):

@@ -37,7 +37,7 @@ SIGNALS = (
     *("train/loss", "grad/norm", "teacher/entropy", "teacher/marginal_entropy", "feature/std"),
     *("schedule/momentum", "schedule/teacher_temp", "throughput/data_wait"),
 )
-OF_RECIPE = ("lineage", "seed", "generation", "teacher", "method", "optimizer", "schedule", "training")
+OF_RECIPE = ("lineage", "seed", "generation", "teacher", "method", "model", "optimizer", "schedule", "training")
 PROBES = ("knn/student@val", "knn/teacher@val")
 
 DINO = """\

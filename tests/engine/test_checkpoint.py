@@ -309,6 +309,17 @@ def test_that_a_run_knows_which_of_its_checkpoints_teach(run: Run) -> None:
     assert checkpoint.teachers_of_others(run) == {40}
 
 
+def test_that_a_checkpoint_a_queued_student_asks_for_is_kept_until_it_starts(run: Run) -> None:
+    asked = toys.lineage("lineage=later", f"method.teacher_run={run.name}", "method.teacher_step=40", "seeds=[0]")
+    later, _ = toys.runs(run.workspace, asked)[:2]
+    assert later.recipe().teacher == run.name and not (later.folder / "effective.toml").exists()
+    assert checkpoint.teachers_of_others(run) == {40}
+    assert checkpoint.teachers_of_others(later) == set(), "its own student learns from its end"
+    text = (later.folder / "recipe.toml").read_text()
+    (later.folder / "recipe.toml").write_text(text.replace("teacher_step = 40", 'teacher_step = "x"'))
+    assert checkpoint.teachers_of_others(run) == set(), "a damaged recipe says nothing"
+
+
 def test_that_a_run_is_not_looked_for_in_its_own_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names itself there, and reading it whole at every checkpoint takes longer than writing the checkpoint."""
     (run.folder / "effective.toml").write_text('# Every value in force in single-s0-F0\n[teacher]\nrun = "x"\n')

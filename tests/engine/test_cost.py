@@ -40,6 +40,8 @@ def run_of(*changes: str) -> recipe.RunRecipe:
         (("training.epochs=3", "keep.snapshots=4"), 2 * (100 + 10) + 100),
         (("keep.full=1", "keep.snapshots=3"), 100 + 10 + 100 + 3 * 100),
         (("keep.every_epochs=40",), 100 + 10),
+        (("watch.policy=roll_back",), 3 * (100 + 10) + 100),  # the last healthy one too, however old it is
+        (("watch.policy=roll_back", "training.epochs=2"), 2 * (100 + 10)),
     ],
 )
 def test_that_the_disk_holds_what_pruning_leaves(changes: tuple[str, ...], expected: int) -> None:

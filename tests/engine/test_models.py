@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from engine.models import MODELS, build, reads
 from engine.models.timm_models import TimmCnn, TimmModel
-from engine.models.vit import Attention, Vit, vit
+from engine.models.vit import Attention, Vit, _bicubic, vit
 
 VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
 NETWORKS = [
@@ -277,6 +277,18 @@ def test_that_positions_of_other_sizes_are_bicubic_between_the_learned(h: int, w
     assert torch.equal(found_1ND[:, :1], network.positions[:, :1])
     found_1ND.sum().backward()
     assert network.positions.grad is not None and (network.positions.grad[0, 1:] != 0).any()
+
+
+def test_that_a_size_seen_in_inference_first_can_be_trained_on_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_vit()
+    _bicubic.cache_clear()
+    with torch.inference_mode():
+        seen = network._positions(3, 7)
+    trained = network._positions(3, 7)
+    trained.sum().backward()
+    assert torch.equal(seen, trained) and network.positions.grad is not None
+    monkeypatch.setattr(F, "interpolate", lambda *arguments, **more: 1 / 0)
+    assert torch.equal(network._positions(3, 7), trained), "the matrices are kept"
 
 
 def test_that_positions_of_the_built_size_are_the_learned_themselves() -> None:

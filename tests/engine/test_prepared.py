@@ -1,0 +1,73 @@
+"""Batches of a run's training pictures: what is drawn for them is drawn on the CPU, and goes to the device without waiting."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.data import prepared
+from engine.data.crops import View
+from engine.data.device import onto
+from engine.data.prepared import Batches, prepare
+from engine.recipe import RunRecipe
+from tests import toys
+
+CPU = torch.device("cpu")
+VIEWS = (View(2, 8, (0.5, 1.0)), View(3, 4, (0.2, 0.5)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+def asked() -> RunRecipe:
+    return next(toys.single("data.train_size=100").runs())[0]
+
+
+def batches(folder: Path, device: torch.device = CPU, views: tuple[View, ...] = ()) -> Batches:
+    return Batches(prepare(asked(), folder), asked(), device, views)
+
+
+def test_that_a_copy_to_a_gpu_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda self: done.append("pinned") or self)
+    monkeypatch.setattr(Tensor, "to", lambda self, device, non_blocking=False: done.append((device, non_blocking)) or self)
+    gpu = torch.device("cuda")
+    assert onto(np.arange(3), gpu).tolist() == [0, 1, 2]
+    assert done == ["pinned", (gpu, True)]
+    onto(np.arange(3), CPU)
+    assert done[2:] == [(CPU, False)]
+
+
+def test_that_on_the_cpu_nothing_is_copied() -> None:
+    numbers = np.arange(3.0)
+    assert onto(numbers, CPU).data_ptr() == numbers.ctypes.data
+
+
+def test_that_the_places_of_a_batch_stay_on_the_cpu(folder: Path) -> None:
+    there, here = (batches(folder, device).at(1, 0) for device in (torch.device("meta"), CPU))
+    assert there.labels_B.is_meta and there.pictures_BCHW.is_meta
+    assert torch.equal(there.index_B, here.index_B) and here.pictures_BCHW.shape == there.pictures_BCHW.shape
+
+
+def test_that_numbers_go_over_once_for_each_kind_of_crop_and_in_half_the_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+
+    def watched(values: Any, device: torch.device) -> Tensor:
+        moved.append((values.shape, values.dtype))
+        return onto(values, device)
+
+    found = batches(folder, views=VIEWS)
+    monkeypatch.setattr(prepared, "onto", watched)
+    count = len(found.at(0, 0).index_B)
+    assert [(shape[:-1], dtype) for shape, dtype in moved] == [
+        ((), np.int64),
+        ((2, count), np.float32),
+        ((3, count), np.float32),
+    ]
