@@ -61,6 +61,7 @@ __all__ = [
 
 ALPHA = 0.05
 ENOUGH_SEEDS = 3  # fewer and there is no verdict, only numbers
+ONE_ORDER = "that share their data order, which their spread leaves out"
 Word = Literal["better", "worse", "within the noise", "no verdict"]
 
 
@@ -287,7 +288,7 @@ def basis(lineage: Lineage, measured: str = "Accuracy") -> str:
     pictures = words.plural(len(lineage.predictions[0].index), "test picture")
     seeds = words.plural(len(lineage.seeds), "seed")
     test = "; paired bootstrap over seeds and pictures, Holm" if len(lineage.generations) > 1 else ""
-    return f"{measured}, {pictures}, {seeds}{test}"
+    return f"{measured}, {pictures}, {seeds}{f' {ONE_ORDER}' if lineage.share_order else ''}{test}"
 
 
 def verdict_parts(verdict: Verdict) -> tuple[str, str]:

@@ -6,6 +6,7 @@ F0 is, which costs what a trained one does. Here: seconds, memory and disk, and 
 
 import contextlib
 import gc
+import shutil
 import statistics
 import time
 import traceback
@@ -91,6 +92,7 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     if student:
         each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words), asked)
     per_epoch = -(-len(data.split.train) // asked.training.batch)
+    outputs = scaled.kept_bytes(student[0] if student else asked, facts_of(data))
     return {
         "seconds_per_step": each.step_s,
         "steps_per_epoch": per_epoch,
@@ -109,7 +111,9 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
         "weights": each.weights,
         "pictures": len(data.split.train),
-        "disk_bytes_per_run": disk_bytes(asked, each.kept_bytes, each.memory.optimizer),
+        "disk_bytes_per_run": disk_bytes(asked, each.kept_bytes, each.memory.optimizer) + outputs,
+        "teacher_outputs_bytes": outputs,
+        "disk_free_bytes": shutil.disk_usage(data_folder.parent).free,
     }
 
 

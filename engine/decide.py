@@ -32,6 +32,10 @@ class Teacher(Struct, frozen=True):
     step: int
     sha256: str
 
+    def folder(self, workspace: Path) -> Path:
+        """The checkpoint's."""
+        return workspace / self.run / "checkpoints" / f"step-{self.step:08d}"
+
 
 class Weights(Struct, frozen=True):
     """The file a network starts from, and its checksum."""
@@ -170,7 +174,7 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
 
 def check_teacher(run: Run, pinned: Teacher) -> None:
     """Raises Refused if the teacher's weights are no longer those this run began with."""
-    path = run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}" / "model.safetensors"
+    path = pinned.folder(run.workspace) / "model.safetensors"
     if not path.exists():
         raise Refused(f"teacher: {path} is gone, but {run.name} began with it; bring it back")
     if checkpoint.file_sha256(path) != pinned.sha256:

@@ -29,12 +29,16 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     rows = [_row(field, value, why[field.path]) for field, value in fields_in(asked)]
     if as_json:
         pictures = known.pictures if known else None
+        kept = scaled.kept_bytes(asked, known) if known else None
         told = {"lineage": asked.lineage, "pictures": pictures, "said": said, "auto": waiting, "values": rows}
+        told |= {"teacher_outputs_bytes": kept}
         print(json.dumps(told, indent=1))  # noqa: T201
         return 0
     out = _out()
     out.print(f"{asked.lineage}: {said}" + (f", {_steps(asked, known)}" if known else ""))
     out.print(_table(rows))
+    if known and (kept := scaled.kept_bytes(asked, known)):
+        out.print(f"A teacher's outputs take {words.size(kept)} on disk for each student that has a teacher of its own")
     if waiting:
         out.print(f"Left auto until the pictures are known: {', '.join(waiting)}")
     return 0

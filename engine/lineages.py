@@ -41,7 +41,9 @@ def predictions_of(run: Run, state: RunState, split: str = "test") -> Prediction
     if not kept:
         return None
     test_hash = data.get("split", {}).get(split, "")
-    return read_predictions(run.folder / kept[-1].path, run.name, asked.generation, asked.seed, test_hash)
+    return read_predictions(
+        run.folder / kept[-1].path, run.name, asked.generation, asked.seed, test_hash, asked.training.same_order
+    )
 
 
 def read(runs: Sequence[Run], split: str = "test") -> Lineage:

@@ -39,6 +39,7 @@ class Predictions:
     probabilities: NDArray[np.float32]  # [N, K], rows sum to 1
     labels: Ints  # [N]
     index: Ints  # [N], the picture's place in the data set
+    same_order: bool = False  # it saw its training pictures in the order of all seeds
 
     def __post_init__(self) -> None:
         shape = self.probabilities.shape
@@ -71,16 +72,15 @@ class Predictions:
         return largest_N
 
 
-def read_predictions(path: Path, run: str, generation: int, seed: int, test_hash: str) -> Predictions:
+def read_predictions(path: Path, run: str, generation: int, seed: int, test_hash: str, same_order: bool = False) -> Predictions:
     """The artifact `predictions-test` or `predictions-train` of a run."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             probabilities, labels, index = (stored[name] for name in ("probabilities", "labels", "index"))
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ComparisonError(f"{run}: cannot read {path} ({error}); leave the run out or train it again") from error
-    return Predictions(
-        run, generation, seed, test_hash, probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
-    )
+    arrays = probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
+    return Predictions(run, generation, seed, test_hash, *arrays, same_order=same_order)
 
 
 def require_comparable(predictions: Sequence[Predictions]) -> None:
@@ -170,6 +170,11 @@ class Lineage:
     def seeds(self) -> tuple[int, ...]:
         """Every seed that has finished anything."""
         return tuple(sorted({p.seed for p in self.predictions}))
+
+    @property
+    def share_order(self) -> bool:
+        """Whether seeds saw their training pictures in one order, so that their spread tells nothing of it."""
+        return len({p.seed for p in self.predictions if p.same_order}) > 1
 
 
 def common_seeds(one: Generation, other: Generation) -> tuple[int, ...]:

@@ -233,6 +233,7 @@ class Training(Struct, frozen=True, kw_only=True):
 
     epochs: Annotated[int, knob("Epochs", "How often each training picture is seen.", unit="epochs", ge=1, le=100_000, basic=True)] = 40  # fmt: skip
     batch: Annotated[int, knob("Batch", "Pictures in one step.", unit="pictures", ge=1, le=65_536, basic=True, source="paper", why="Born-Again DenseNets: 64")] = 64  # fmt: skip
+    same_order: Annotated[bool, knob("One order for all seeds", "Every seed sees the pictures in the order of seed 0, varied alike, so that seeds can share a teacher's kept outputs. Their spread then leaves the order out.")] = False  # fmt: skip
 
 
 class Probes(Struct, frozen=True, kw_only=True):
@@ -313,6 +314,11 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
     @property
     def run(self) -> str:
         return run_name(self.lineage, self.seed, self.generation)
+
+    @property
+    def order_seed(self) -> int:
+        """Decides the order of the pictures and how they are varied."""
+        return 0 if self.training.same_order else self.seed
 
 
 class RecipeFile:

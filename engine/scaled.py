@@ -23,6 +23,7 @@ from engine.recipes import Dino
 
 # ---- the numbers --------------------------------------------------------------------------------------------------------
 
+ANSWER_BYTES = 12  # beside a row of a teacher's kept outputs: a sum over the pixels, and a checksum (data/answers.py)
 DIGITS, DIGITS_PX, SPECIES = 1797, 8, 10  # scikit-learn's digits and their side; classes of both built-in sets
 
 
@@ -92,6 +93,20 @@ class Facts:
     def per_epoch(self, batch: int) -> int:
         """Steps an epoch."""
         return -(-self.pictures // batch)
+
+
+def kept_views(asked: Experiment) -> int:
+    """How many views of each picture the teacher's outputs are kept of; 0 asks it at each step.
+
+    No more than epochs see; one, where pictures are not varied and every epoch sees the same.
+    """
+    varied = asked.augment.shift or asked.augment.flip
+    return min(getattr(asked.method, "cache_views", 0), asked.training.epochs if varied else 1)
+
+
+def kept_bytes(asked: Experiment, known: Facts) -> int:
+    """On disk, for each teacher: of every view of every picture a float16 for each class, and what proves the row."""
+    return kept_views(asked) * known.pictures * (2 * known.classes + ANSWER_BYTES)
 
 
 class Why(Struct, frozen=True):

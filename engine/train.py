@@ -21,6 +21,7 @@ from torch import Tensor
 from engine import checkpoint, commands, decide, events, models, processes, rates, recipe, scaled
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
+from engine.data.answers import Answers
 from engine.data.batch import Batch
 from engine.data.order import generator_seed
 from engine.data.prepared import Batches, Prepared, prepare
@@ -198,6 +199,8 @@ class Training:
             self.decided = self.measure_precision()
             found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
             decide.write(self.run, msgspec.structs.replace(found, weights=weights), resolved)
+        if pinned is not None and scaled.kept_views(asked):
+            self.method.answers = self.keep_answers(pinned)
         if pinned is not None:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
@@ -224,7 +227,7 @@ class Training:
         return pinned
 
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
-        folder = self.run.workspace / pinned.run / "checkpoints" / f"step-{pinned.step:08d}"
+        folder = pinned.folder(self.run.workspace)
         theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
         average = folder / "teacher.safetensors"
         if not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
@@ -241,6 +244,23 @@ class Training:
         teacher = checkpoint.read_state(folder).build.network()
         checkpoint.load_model(folder, teacher)
         return teacher
+
+    def keep_answers(self, teacher: decide.Teacher) -> Answers:
+        """Where the frozen teacher's outputs are kept. Everything that one of them depends on is in the name of its file."""
+        asked, data, card = self.asked, self.data, self.data.card()
+        about = {
+            "teacher": teacher.sha256,
+            "build": checkpoint.read_state(teacher.folder(self.run.workspace)).build,
+            "data": [card[name] for name in ("files_sha256", "mean", "std", "channels", "size")],
+            "train": card["split"]["train"],
+            "augment": asked.augment,
+            "order": [asked.order_seed, asked.training.batch],  # numbers that are computed together depend on each other
+            "compute": [self.device.type, self.decided.precision, self.decided.threads if self.device.type == "cpu" else 0],
+        }
+        folder = self.run.workspace / "data"
+        answers = Answers(folder, about, self.batches, scaled.kept_views(asked), data.classes)
+        self.begin("preparing", f"keeping the teacher's outputs in {answers.path.name}")
+        return answers
 
     def measure_precision(self) -> decide.Decided:
         """Time whole steps on a twin, so that the student that will be trained stays as it was initialised."""

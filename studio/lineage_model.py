@@ -382,6 +382,7 @@ def explained(verdict: Verdict, done: Study) -> str:
     first = next((v for v in done.judged if v.child == verdict.child and v.parent != verdict.parent), None)
     paragraphs = [
         _what_was_measured(verdict),
+        f"These are seeds {compare.ONE_ORDER}." if done.lineage.share_order else "",
         f"Against F{first.parent}: {compare.verdict_words(first)}." if first else "",
         _what_p_is(verdict, done),
         _false_alarms(verdict, done),

@@ -57,6 +57,7 @@ class Known:
     test: int | None = None
     side: int | None = None  # of a picture, px
     steps_per_epoch: int | None = None
+    kept_bytes: int | None = None  # of a teacher's outputs, on disk
     cores: int = 1
     numbers: Recipe | None = None  # the recipe with a number for each "auto" that can be worked out
     why: Mapping[str, Why] = field(default_factory=dict)  # of these numbers, by path
@@ -70,7 +71,8 @@ def known(asked: Recipe, pictures: int | None = None, cores: int | None = None) 
     test = round(data.test_share * pool) if pool else None
     per_epoch = facts.per_epoch(asked.training.batch) if facts else None
     numbers, why = scaled.resolve(asked, facts)
-    return Known(facts.pictures if facts else None, test, side, per_epoch, cores or os.cpu_count() or 1, numbers, why)
+    kept = scaled.kept_bytes(asked, facts) if facts and facts.classes else None
+    return Known(facts.pictures if facts else None, test, side, per_epoch, kept, cores or os.cpu_count() or 1, numbers, why)
 
 
 def _pool(asked: Recipe) -> int | None:
@@ -241,6 +243,20 @@ def _augment(asked: Recipe, facts: Known) -> Iterator[Check]:
             f"Up to {lost} of a {facts.side} px picture goes out of sight.",
         )
         yield Check("warn", title, reason, _use(f"Use {fitting}", "augment.shift", fitting))
+
+
+def _kept_outputs(asked: Recipe, facts: Known) -> Iterator[Check]:
+    """Of a teacher whose outputs are kept: what they take, and what they are not."""
+    views, epochs = scaled.kept_views(asked), asked.training.epochs
+    if not views:
+        return
+    if facts.kept_bytes:
+        reason = "On disk, for each student that has a teacher of its own. Further students of the same teacher read them."
+        yield Check("ok", f"A teacher's outputs take {words.size(facts.kept_bytes)}", reason)
+    if views < epochs and (asked.augment.shift or asked.augment.flip):
+        reason = "Each picture is moved and mirrored anew in each epoch only if as many views are kept as there are epochs."
+        title = f"Pictures look alike again after {words.plural(views, 'epoch')}"
+        yield Check("warn", title, reason, _use(f"Keep {words.count(epochs)}", "method.cache_views", epochs))
 
 
 def _patch(asked: Recipe, facts: Known) -> Iterator[Check]:
@@ -424,6 +440,7 @@ CHECKS: tuple[Callable[[Recipe, Known], Iterator[Check]], ...] = (
     _rate,
     _warm_up,
     _augment,
+    _kept_outputs,
     _crops,
     _momentum,
     _prototypes,

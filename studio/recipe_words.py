@@ -231,6 +231,18 @@ def a_seed_words(cost: Cost, asked: Recipe) -> str:
     return "a seed" if count == 1 else f"a seed; {words.duration(cost.seconds_all(asked))} for {count}"
 
 
+def disk_words(cost: Cost) -> tuple[str, bool]:
+    """ "A run takes 31 MiB on disk, 2.0 MiB of it its teacher's outputs", and whether all runs find that much room."""
+    each, outputs, free = (
+        int(cost.answer.get(name) or 0) for name in ("disk_bytes_per_run", "teacher_outputs_bytes", "disk_free_bytes")
+    )
+    if not each:
+        return "", True
+    of_it = f", {words.size(outputs)} of it its teacher's outputs" if outputs else ""
+    enough = not free or each * int(cost.answer.get("runs") or 1) <= free
+    return f"A run takes {words.size(each)} on disk{of_it}{'' if enough else f'; {words.size(free)} are free for all'}", enough
+
+
 def memory_words(cost: Cost) -> tuple[str, str]:
     """ "3.4 GiB of 12.0 GiB on cuda", and what it is made of."""
     total, room = sum(cost.memory.values()), cost.device_bytes

@@ -24,6 +24,7 @@ from engine.data.pictures import Tell
 from engine.data.split import Split, noisy_labels, split_as_asked, split_hash
 from engine.fields import RecipeError, tag_of
 from engine.recipe import Data, RunRecipe, Unlabelled
+from engine.scaled import kept_views
 
 PROBES = 12
 SKIPPED = 100  # files named in data.json; the rest is a number
@@ -143,11 +144,13 @@ class Batches:
     """Training pictures on the device, a step's worth at a time: a pure function of (seed, epoch, place in the epoch).
 
     An epoch is cut into equal portions of at most `batch` pictures, so that each picture is seen once and no step is tiny.
+    Where a teacher's outputs are kept, variations come round again after as many epochs as views are kept; the order never.
     """
 
     def __init__(self, data: Prepared, recipe: RunRecipe, device: torch.device, views: tuple[View, ...] = ()) -> None:
         self._data = data
-        self._seed = recipe.seed
+        self._seed = recipe.order_seed
+        self._cycle = kept_views(recipe)
         self._asked = recipe.augment
         self._device = device
         self._views = views
@@ -162,9 +165,17 @@ class Batches:
 
     def at(self, epoch: int, place: int) -> Batch:
         """The batch of step `place` of an epoch, both counted from 0."""
-        index_B = self._portions(epoch)[place]
+        index_B = self.index(epoch, place)
         places_B = onto(index_B, self._device)
-        return Batch(self._varied(epoch, index_B, places_B), self._labels[places_B], torch.from_numpy(index_B))
+        return Batch(self._varied(self.view(epoch), index_B, places_B), self._labels[places_B], torch.from_numpy(index_B))
+
+    def index(self, epoch: int, place: int) -> NDArray[np.int64]:
+        """Places in the training set of that step's pictures."""
+        return self._portions(epoch)[place]
+
+    def view(self, epoch: int) -> int:
+        """Which epoch's variation of the pictures this one sees: its own, unless the teacher's outputs are kept of fewer."""
+        return epoch % self._cycle if self._cycle else epoch
 
     def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
         """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""

@@ -36,9 +36,7 @@ class Taught(Method):
         return self
 
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        assert self.teacher is not None
-        with torch.no_grad():
-            teacher_BK = self.teacher(batch.pictures_BCHW)
+        teacher_BK = self.taught(batch, step)
         student_BK = self.student(batch.pictures_BCHW)
         loss = self.objective(student_BK, teacher_BK, batch, step)
         return loss, {
@@ -48,6 +46,21 @@ class Taught(Method):
             "train/kl": losses.kl(student_BK.detach(), teacher_BK),
             **self.signs(teacher_BK),
         }
+
+    def taught(self, batch: Batch, step: int) -> Tensor:
+        """The teacher's logits of what the student sees."""
+        assert self.teacher is not None
+        if self.answers is not None:
+            return self.answers.of(batch, step, self.teacher)
+        with torch.no_grad():
+            said_BK: Tensor = self.teacher(batch.pictures_BCHW)
+        return said_BK
+
+    def weights(self) -> dict[str, dict[str, Tensor]]:
+        """The student's, once the teacher's answers so far have proved to be about its pictures."""
+        if self.answers is not None:
+            self.answers.settle()
+        return super().weights()
 
     def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
         """The scalar to minimise, from both networks' logits."""

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.data.answers import Answers
 from engine.data.batch import Batch
 from engine.data.crops import View
 from engine.schedule import Schedule
@@ -24,6 +25,7 @@ class Method(nn.Module):
         self.teacher = teacher
         self.schedules: Mapping[str, Schedule] = {}
         self.per_epoch = 1
+        self.answers: Answers | None = None  # the frozen teacher's, where they are kept
 
     def plan(self, schedules: Mapping[str, Schedule], per_epoch: int) -> None:
         """Told before the first step, and again when one changes: what goes with the step, and the steps of an epoch."""

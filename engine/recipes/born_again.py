@@ -27,6 +27,18 @@ TeacherStep = Annotated[
     int,
     knob("F0's teacher at step", "The checkpoint of that run; 0 takes the one above.", unit="steps", ge=0),
 ]
+CacheViews = Annotated[
+    int,
+    knob(
+        "Views kept",
+        "Keeps the teacher's outputs on disk, of so many differently varied views of each picture, so that further students of "
+        "the same teacher need not ask it. As many as training.epochs keeps the method; fewer are an approximation, since views "
+        "come round again. 0 keeps nothing and asks the teacher at each step.",
+        unit="views",
+        ge=0,
+        le=100_000,
+    ),
+]
 
 
 class Ban(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban"):
@@ -35,6 +47,7 @@ class Ban(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban"):
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0
 
 
 class BanLabel(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban_label"):
@@ -43,6 +56,7 @@ class BanLabel(Struct, frozen=True, kw_only=True, tag_field="name", tag="ban_lab
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0
 
 
 class Cwtm(Struct, frozen=True, kw_only=True, tag_field="name", tag="cwtm"):
@@ -51,6 +65,7 @@ class Cwtm(Struct, frozen=True, kw_only=True, tag_field="name", tag="cwtm"):
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0
 
 
 class Dkpp(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkpp"):
@@ -59,3 +74,4 @@ class Dkpp(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkpp"):
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from engine.fields import knob
-from engine.recipes.born_again import TeacherCheckpoint, TeacherRun, TeacherStep
+from engine.recipes.born_again import CacheViews, TeacherCheckpoint, TeacherRun, TeacherStep
 
 Temperature = Annotated[
     float,
@@ -33,6 +33,7 @@ class Kd(Struct, frozen=True, kw_only=True, tag_field="name", tag="kd"):
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0
 
 
 class Dkd(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkd"):
@@ -45,3 +46,4 @@ class Dkd(Struct, frozen=True, kw_only=True, tag_field="name", tag="dkd"):
     teacher_checkpoint: TeacherCheckpoint = "last"
     teacher_run: TeacherRun = ""
     teacher_step: TeacherStep = 0
+    cache_views: CacheViews = 0

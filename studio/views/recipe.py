@@ -196,7 +196,9 @@ class RecipeView(QWidget):
         memory, made_of = recipe_words.memory_words(cost)
         room = cost.device_bytes
         stale = not cost.holds_for(asked)
-        note = sentence or ("The recipe has changed since; measure again." if stale else f"measured {words.clock(cost.at)}")
+        disk, enough = recipe_words.disk_words(cost)
+        fresh = ". ".join(part for part in (f"measured {words.clock(cost.at)}", disk) if part)
+        note = sentence or ("The recipe has changed since; measure again." if stale else fresh)
         return CostWords(
             note=note,
             figure=recipe_words.figure(cost.seconds_a_seed(asked if not stale else cost.asked)),
@@ -204,7 +206,7 @@ class RecipeView(QWidget):
             memory=memory,
             made_of=made_of,
             shares=tuple(part / room for part in cost.memory.values()) if room else (),
-            state="bad" if sentence else "warn" if stale else "",
+            state="bad" if sentence else "warn" if stale or not enough else "",
             can_ask=not self.open.errors,
         )
 

@@ -1,5 +1,6 @@
 """Lineages of a few pictures whose every number can be counted by hand, and the sentences that they deserve."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -429,6 +430,17 @@ def test_that_the_line_under_the_boxes_names_set_seeds_and_test():
         "Accuracy, 1,000 test pictures, 3 seeds; paired bootstrap over seeds and pictures, Holm"
     )
     assert compare.basis(Lineage(())) == ""
+
+
+def test_that_seeds_of_one_order_say_what_their_spread_leaves_out():
+    apart = lineage_of([90] * 3, [80] * 3).predictions
+    alike = Lineage.from_predictions([dataclasses.replace(one, same_order=True) for one in apart])
+    assert compare.basis(alike) == (
+        "Accuracy, 1,000 test pictures, 3 seeds that share their data order, which their spread leaves out; "
+        "paired bootstrap over seeds and pictures, Holm"
+    )
+    alone = [dataclasses.replace(one, same_order=one.seed == 0) for one in apart]
+    assert "share" not in compare.basis(Lineage.from_predictions(alone)), "with whom?"
 
 
 # Tables --------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,14 @@ def test_that_a_teacher_that_is_an_average_and_both_heads_take_room_on_the_disk(
     assert found["memory_bytes"]["activations"] >= 4 * 8 * 5000, "the head has a gradient too"
 
 
+def test_that_what_a_teacher_says_takes_room_on_the_disk(tmp_path: Path) -> None:
+    live, kept = (measured(tmp_path, "augment.shift=1", "training.epochs=4", f"method.cache_views={views}") for views in (0, 4))
+    assert (live["teacher_outputs_bytes"], kept["teacher_outputs_bytes"]) == (0, 4 * 100 * (10 * 2 + 12))
+    assert kept["disk_bytes_per_run"] == live["disk_bytes_per_run"] + kept["teacher_outputs_bytes"]
+    assert kept["disk_free_bytes"] > 0
+    assert list(tmp_path.glob("**/teacher-*")) == [], "measuring keeps nothing"
+
+
 def test_that_a_larger_batch_needs_more_memory_for_its_activations(tmp_path: Path) -> None:
     small, large = (measured(tmp_path, f"training.batch={batch}") for batch in (25, 100))
     ratio = large["memory_bytes"]["activations"] / small["memory_bytes"]["activations"]

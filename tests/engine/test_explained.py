@@ -48,6 +48,13 @@ def test_that_an_explanation_in_json_has_every_value_once(capsys: pytest.Capture
     assert values["seeds"]["value"] == [0, 1, 2] and values["method.momentum"]["source"] == "data"
 
 
+def test_that_the_disk_a_teachers_outputs_take_is_said(said: Callable[..., str]) -> None:
+    asked = ("augment.shift=1", "method.cache_views=40")
+    told = said(*asked, name="born-again-digits")
+    assert "A teacher's outputs take 1000 KiB on disk for each student that has a teacher of its own" in told
+    assert "on disk for each student" not in said(name="born-again-digits")
+
+
 def test_that_a_folder_is_counted_without_opening_a_picture(tmp_path: Path, said: Callable[..., str]) -> None:
     for number in range(20):
         place = tmp_path / ("cat" if number % 2 else "dog") / f"{number}.png"

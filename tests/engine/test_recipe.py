@@ -75,7 +75,7 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (["training.epochs=ten"], "training.epochs: 'ten' is not a whole number; write a value in [1, 100000] epochs"),
         (["training.epochs="], "training.epochs: '' is not a whole number; write a value in [1, 100000] epochs"),
         (["training.epochs=true"], "training.epochs: true is not a whole number; write a value in [1, 100000] epochs"),
-        (["training.epoch=3"], "training.epoch: unknown field 'epoch'; known, the nearest first: epochs, batch"),
+        (["training.epoch=3"], "training.epoch: unknown field 'epoch'; known, the nearest first: epochs, batch, same_order"),
         (["optimizer.lr=nan"], 'optimizer.lr: nan is outside its range; write a value in (0, 100] or "auto"'),
         (["optimizer.lr=inf"], 'optimizer.lr: inf is outside its range; write a value in (0, 100] or "auto"'),
         (["optimizer.lr=0"], 'optimizer.lr: 0.0 is outside its range; write a value in (0, 100] or "auto"'),

@@ -151,6 +151,14 @@ def test_that_a_verdict_is_explained_with_what_three_seeds_can_prove(folder: Pat
     assert all(f"seed {n.seed}: {n.only_child} to {n.only_parent}" in told for n in verdict.networks)
 
 
+def test_that_seeds_of_one_order_say_so_in_the_verdict(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    alike = tmp_path_factory.mktemp("alike")
+    toy_lineage.finished(alike, "training.same_order=true")
+    said_of = "These are seeds that share their data order, which their spread leaves out."
+    assert said_of in lineage_model.boxes(follow(alike), studied(alike), said)[1].why
+    assert said_of not in lineage_model.boxes(follow(folder), studied(folder), said)[1].why
+
+
 OFTEN = [(0.5, "about once in 100 times at most"), (1.3, "about 5 times in 100"), (9.0, "about 21 times in 100")]
 
 

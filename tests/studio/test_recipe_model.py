@@ -636,6 +636,7 @@ def advice(asked: Recipe, **facts: Any) -> list[recipe_checks.Check]:
         (["schedule.warmup_epochs=20"], "A long warm-up", "warn"),
         (["augment.flip=true"], "Digits are mirrored", "warn"),
         (["augment.shift=4"], "A shift of 4 px is wide", "warn"),
+        (["augment.shift=1", "method.cache_views=2"], "Pictures look alike again after 2 epochs", "warn"),
         (["model={name='vit', patch=3}"], "Patches of 3 px do not fit", "bad"),
         (["model={name='vit', patch=8}"], "One patch is the whole picture", "warn"),
         (["compute.precision=bfloat16"], "bfloat16 on a CPU", "warn"),
@@ -755,6 +756,24 @@ def test_that_memory_is_told_in_units_that_say_something(parts: tuple[int, int, 
     memory = dict(zip(("weights", "optimizer", "activations"), parts))
     answer = {**ANSWER, "memory_bytes": memory, "device_memory_bytes": 2**32}
     assert recipe_words.memory_words(recipe_words.Cost(answer, recipe.read("born-again-digits").recipe, 0.0)) == told
+
+
+def test_that_room_on_the_disk_is_told_and_whether_all_runs_have_it() -> None:
+    asked = recipe.read("born-again-digits").recipe
+    assert recipe_words.disk_words(recipe_words.Cost(ANSWER, asked, 0.0)) == ("", True), "an answer without it"
+    answer = {**ANSWER, "runs": 12, "disk_bytes_per_run": 31 * 2**20, "teacher_outputs_bytes": 2**21}
+    said = "A run takes 31 MiB on disk, 2.0 MiB of it its teacher's outputs"
+    for free, told in ((12 * 31 * 2**20, (said, True)), (2**20, (f"{said}; 1.0 MiB are free for all", False))):
+        assert recipe_words.disk_words(recipe_words.Cost({**answer, "disk_free_bytes": free}, asked, 0.0)) == told
+
+
+def test_that_the_disk_a_teachers_outputs_take_is_known_before_anything_is_measured() -> None:
+    def kept(*changes: str) -> list[str]:
+        found = advice(recipe.read("born-again-digits", ["augment.shift=1", *changes]).recipe)
+        return [one.title for one in found if one.title.startswith("A teacher's outputs") or "alike" in one.title]
+
+    assert kept() == []
+    assert kept("method.cache_views=40") == ["A teacher's outputs take 1000 KiB"]  # 40 x 800 x (10 x 2 + 12)
 
 
 def test_that_every_method_has_a_card_with_a_promise() -> None:
