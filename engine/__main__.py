@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     compare_.add_argument("--members", metavar="F1,F2", help="generations of the ensemble (default: F1 to the last)")
     compare_.add_argument("--json", action="store_true", help="as JSON")
 
+    report_ = _verb(verbs, "report", report, "all about a run or a lineage in one HTML file, to read offline or to print")
+    report_.add_argument("what", metavar="RUN|LINEAGE")
+    report_.add_argument("-o", dest="target", type=Path, metavar="FILE", help="default: extras/report-.../ in the run's folder")
+
     _verb(verbs, "doctor", doctor, "versions, device and why, Qt, known-bad versions, speed of the workspace")
 
     assist_ = verbs.add_parser("assist")  # without help it is not listed: the window's own helper
@@ -361,6 +365,13 @@ def compare(asked: argparse.Namespace) -> int:
     from engine import table
 
     return table.compare(_workspace(asked), asked.lineage, asked.members, asked.json)
+
+
+def report(asked: argparse.Namespace) -> int:
+    from engine import reports
+
+    print(reports.report(_workspace(asked), asked.what, asked.target))
+    return 0
 
 
 def doctor(asked: argparse.Namespace) -> int:

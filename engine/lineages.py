@@ -1,11 +1,21 @@
-"""A lineage's runs and what they predicted: from folders to the plain data that compare.py judges."""
+"""A lineage's runs and what they predicted: from folders to the plain data that compare.py judges, and what it says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+
+from engine import compare, words
+from engine.compare import Row, Verdict
 from engine.fields import nearest
-from engine.predictions import Lineage, Predictions, read_predictions
+from engine.predictions import ComparisonError, Lineage, Predictions, read_predictions
 from engine.run import Refused, Run, Workspace
 from engine.state import RunState
+
+NOTHING = Lineage(())
+ACCURACY, NEIGHBOURS = "Accuracy", "k-NN of the teacher"
+RANK, LINEAR = "feature/rank@test", "linear/teacher@test"
 
 
 def by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -50,3 +60,82 @@ def read(runs: Sequence[Run], split: str = "test") -> Lineage:
     """The lineage as far as its runs are complete. Raises ComparisonError."""
     found = [predictions_of(run, run.state(), split) for run in runs]
     return Lineage.from_predictions([one for one in found if one is not None])
+
+
+class HasState(Protocol):
+    """A run with its folded events."""
+
+    @property
+    def state(self) -> RunState: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All verdicts of a lineage as far as its runs are complete. `problem` is why nothing can be compared, in a sentence;
+    `left_out` has one for each run that cannot be read while the others are compared without it."""
+
+    lineage: Lineage = NOTHING
+    judged: tuple[Verdict, ...] = ()
+    rows: tuple[Row, ...] = ()
+    problem: str = ""
+    left_out: tuple[str, ...] = ()
+    measured: str = ACCURACY  # what `rows` hold
+
+    @property
+    def by_neighbours(self) -> bool:
+        return self.measured == NEIGHBOURS
+
+    def row(self, generation: int) -> Row | None:
+        return next((row for row in self.rows if row.generation == generation), None)
+
+    @property
+    def generations(self) -> tuple[int, ...]:
+        return tuple(g.generation for g in self.lineage.generations)
+
+
+def study(finished: Sequence[tuple[Run, RunState]]) -> Study:
+    """Read what the runs predicted on the test pictures, and judge it."""
+    labelled = [(run, state) for run, state in finished if not is_unlabelled(state)]
+    found, left_out = readable(labelled, "test")
+    measures = {name for _, state in labelled for name in state.curves}
+    measured = NEIGHBOURS if "knn/teacher@test" in measures and "test/accuracy" not in measures else ACCURACY
+    try:
+        lineage = Lineage.from_predictions(found)
+    except ComparisonError as error:
+        return Study(problem=str(error), left_out=left_out, measured=measured)
+    judged = compare.verdicts(lineage)
+    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out, measured=measured)
+
+
+def is_unlabelled(state: RunState) -> bool:
+    """Whether a complete run was measured by its features alone: there were no classes to name."""
+    return RANK in state.curves and not {"test/accuracy", "knn/teacher@test"} & set(state.curves)
+
+
+def over_seeds(runs: Iterable[HasState], metric: str) -> list[float]:
+    """The newest value of a metric in each run that has one."""
+    curves = (one.state.curves.get(metric) for one in runs)
+    return [curve.last for curve in curves if curve is not None and curve.kept.any()]
+
+
+def mean_words(values: Sequence[float], say: Callable[[float], str], spread: Callable[[float], str]) -> tuple[str, str]:
+    """The mean in words, and "± 0.4, 3 seeds"."""
+    seeds = words.plural(len(values), "seed")
+    around = f"± {spread(float(np.std(values, ddof=1)))}, " if len(values) > 1 else ""
+    return say(float(np.mean(values))), f"{around}{seeds}"
+
+
+def readable(finished: Sequence[tuple[Run, RunState]], split: str) -> tuple[list[Predictions], tuple[str, ...]]:
+    """What can be read, and a sentence for each run that is left out."""
+    found, left_out = [], []
+    for run, state in finished:
+        try:
+            one = predictions_of(run, state, split)
+        except (ComparisonError, OSError) as error:
+            left_out.append(str(error))
+            continue
+        if one is None:
+            left_out.append(f"{run.name} is complete but stored no predictions on its {split} pictures; it is left out")
+        else:
+            found.append(one)
+    return found, tuple(left_out)

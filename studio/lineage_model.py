@@ -2,7 +2,7 @@
 
 Every number comes from engine.compare; here is only what stands beside what, over which seeds, and in which words. `study`
 and `suspects` open files, so a window calls them off its own thread. Left to others: pictures and lists of them
-(lineage_pictures.py), recipes (lineage_recipes.py), how it looks (widgets/), when it is asked (views/generations.py).
+(lineage_pictures.py), recipes (engine/differences.py), how it looks (widgets/), when it is asked (views/generations.py).
 
 Rates are fractions in [0, 1]. Shapes: S seeds, X points of a curve.
 """
@@ -13,17 +13,23 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import compare, lineages, words
-from engine.compare import ComparisonError, Ensemble, Lineage, Predictions, Row, Suspect, Verdict
+from engine import compare, curves, lineages, words
+from engine.compare import ComparisonError, Ensemble, Row, Suspect, Verdict
+from engine.lineages import LINEAR, RANK, Study, is_unlabelled, mean_words, over_seeds, study
 from engine.recipe import RunRecipe
 from engine.run import Run
-from engine.state import Curve, RunState, State
+from engine.state import RunState, State
+
+__all__ = [
+    "Align", "Averaged", "Box", "Progress", "Seen", "Study", "Trace", "against", "averaged", "boxes", "class_names", "complete",
+    "explained", "fingerprint", "is_unlabelled", "judged_by", "learns_from", "mean_traces", "progress", "seed_traces",
+    "sentence", "study", "suspects",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,34 +69,7 @@ class Seen(Protocol):
 # What finished runs prove ---------------------------------------------------------------------------------------
 
 
-NOTHING = Lineage(())
-ACCURACY, NEIGHBOURS = "Accuracy", "k-NN of the teacher"
-RANK, LINEAR = "feature/rank@test", "linear/teacher@test"
 AVERAGES = ("dino", "dinov2")  # methods whose teacher is an average of its student: F0 is the whole lineage
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """All verdicts of a lineage as far as its runs are complete. `problem` is why nothing can be compared, in a sentence;
-    `left_out` has one for each run that cannot be read while the others are compared without it."""
-
-    lineage: Lineage = NOTHING
-    judged: tuple[Verdict, ...] = ()
-    rows: tuple[Row, ...] = ()
-    problem: str = ""
-    left_out: tuple[str, ...] = ()
-    measured: str = ACCURACY  # what `rows` hold
-
-    @property
-    def by_neighbours(self) -> bool:
-        return self.measured == NEIGHBOURS
-
-    def row(self, generation: int) -> Row | None:
-        return next((row for row in self.rows if row.generation == generation), None)
-
-    @property
-    def generations(self) -> tuple[int, ...]:
-        return tuple(g.generation for g in self.lineage.generations)
 
 
 def complete(runs: Iterable[Seen]) -> list[tuple[Run, RunState]]:
@@ -101,54 +80,6 @@ def complete(runs: Iterable[Seen]) -> list[tuple[Run, RunState]]:
 def fingerprint(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[str, int], ...]:
     """Tells whether a study is still the newest: the same runs with the same attempts prove the same."""
     return tuple((str(run.folder), state.attempt) for run, state in finished)
-
-
-def study(finished: Sequence[tuple[Run, RunState]]) -> Study:
-    """Read what the runs predicted on the test pictures, and judge it."""
-    labelled = [(run, state) for run, state in finished if not is_unlabelled(state)]
-    found, left_out = _predictions(labelled, "test")
-    measures = {name for _, state in labelled for name in state.curves}
-    measured = NEIGHBOURS if "knn/teacher@test" in measures and "test/accuracy" not in measures else ACCURACY
-    try:
-        lineage = Lineage.from_predictions(found)
-    except ComparisonError as error:
-        return Study(problem=str(error), left_out=left_out, measured=measured)
-    judged = compare.verdicts(lineage)
-    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out, measured=measured)
-
-
-def is_unlabelled(state: RunState) -> bool:
-    """Whether a complete run was measured by its features alone: there were no classes to name."""
-    return RANK in state.curves and not {"test/accuracy", "knn/teacher@test"} & set(state.curves)
-
-
-def over_seeds(runs: Iterable[Seen], metric: str) -> list[float]:
-    """The newest value of a metric in each run that has one."""
-    curves = (one.state.curves.get(metric) for one in runs)
-    return [curve.last for curve in curves if curve is not None and curve.kept.any()]
-
-
-def mean_words(values: Sequence[float], say: Callable[[float], str], spread: Callable[[float], str]) -> tuple[str, str]:
-    """The mean in words, and "± 0.4, 3 seeds"."""
-    seeds = words.plural(len(values), "seed")
-    around = f"± {spread(float(np.std(values, ddof=1)))}, " if len(values) > 1 else ""
-    return say(float(np.mean(values))), f"{around}{seeds}"
-
-
-def _predictions(finished: Sequence[tuple[Run, RunState]], split: str) -> tuple[list[Predictions], tuple[str, ...]]:
-    """What can be read, and a sentence for each run that is left out."""
-    found, left_out = [], []
-    for run, state in finished:
-        try:
-            one = lineages.predictions_of(run, state, split)
-        except (ComparisonError, OSError) as error:
-            left_out.append(str(error))
-            continue
-        if one is None:
-            left_out.append(f"{run.name} is complete but stored no predictions on its {split} pictures; it is left out")
-        else:
-            found.append(one)
-    return found, tuple(left_out)
 
 
 def against(own: Study, finished: Sequence[tuple[Run, RunState]], name: str) -> str:
@@ -169,7 +100,7 @@ def against(own: Study, finished: Sequence[tuple[Run, RunState]], name: str) -> 
 
 def suspects(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[Suspect, ...], str]:
     """Training pictures whose label most networks contradict, and why there are none if they cannot be compared."""
-    found = _predictions(finished, "train")[0]
+    found = lineages.readable(finished, "train")[0]
     if finished and not found:
         return (), "These runs keep no predictions of their training pictures"
     try:
@@ -523,18 +454,8 @@ def mean_traces(runs: Sequence[Seen], metric: str, align: Align) -> list[Trace]:
 
 
 def _mean_trace(generation: int, runs: Sequence[Seen], metric: str, align: Align) -> Trace:
-    series = [_kept(one.state.curves[metric], _scale(one, align)) for one in runs]
-    common = reduce(np.intersect1d, [x for x, _ in series])
-    values_SX = np.stack([y[np.searchsorted(x, common)] for x, y in series])
-    sd = values_SX.std(0, ddof=1) if len(series) > 1 else None
-    return Trace(generation, None, common, values_SX.mean(0), sd)
-
-
-def _kept(curve: Curve, scale: float) -> tuple[Floats, Floats]:
-    """x ascending and distinct (the last of equals stays), and y."""
-    x, y = np.round(curve.epochs[curve.kept] * scale, 6), curve.values[curve.kept]
-    distinct, places = np.unique(x[::-1], return_index=True)
-    return distinct, y[::-1][places]
+    x, mean, sd = curves.mean_over([(one.state.curves[metric], _scale(one, align)) for one in runs])
+    return Trace(generation, None, x, mean, sd)
 
 
 def _scale(one: Seen, align: Align) -> float:

@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import compare, words
+from engine import compare, differences, words
 from engine.compare import ComparisonError
 from engine.run import Run
 from engine.state import RunState
-from studio import lineage_model, lineage_pictures, lineage_recipes, phrases, theme
+from studio import lineage_model, lineage_pictures, phrases, theme
 from studio.later import Later
 from studio.lineage_model import Box, Study
 from studio.lineage_pictures import Flow, ImageTable, Kind, Listed, Pictures
@@ -362,7 +362,7 @@ class GenerationsView(QWidget):
             older, younger = sides
             self._later.ask(
                 "difference",
-                lambda: lineage_recipes.recipe_difference(lineage_recipes.settings(older), lineage_recipes.settings(younger)),
+                lambda: differences.recipe_difference(differences.settings(older), differences.settings(younger)),
                 lambda rows: self.difference.show_rows(name, rows),
             )
 

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.differences import FieldRow, as_text, difference_words
 from studio import theme
-from studio.lineage_recipes import FieldRow, as_text, difference_words
 from studio.widgets.card import Card, ElidedLabel, rule
 
 Index = QModelIndex | QPersistentModelIndex

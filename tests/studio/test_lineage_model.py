@@ -8,10 +8,10 @@ import pytest
 import recorded
 import toy_lineage
 
-from engine import compare, events, recipe, words
+from engine import compare, differences, events, recipe, words
 from engine.compare import ComparisonError
 from engine.run import Run, Workspace
-from studio import lineage_model, lineage_pictures, lineage_recipes
+from studio import lineage_model, lineage_pictures
 from studio.lineage_model import Study
 from studio.session import Followed
 
@@ -358,23 +358,23 @@ def test_that_the_strip_says_what_compare_says_of_an_ensemble(folder: Path) -> N
 # Recipes
 
 
-def settings(folder: Path, generation: int) -> list[lineage_recipes.Settings]:
-    return lineage_recipes.settings([one for one in follow(folder) if one.generation == generation])
+def settings(folder: Path, generation: int) -> list[differences.Settings]:
+    return differences.settings([one for one in follow(folder) if one.generation == generation])
 
 
 def test_that_two_students_differ_in_generation_and_teacher_alone(folder: Path) -> None:
-    rows = lineage_recipes.recipe_difference(settings(folder, 1), settings(folder, 2))
+    rows = differences.recipe_difference(settings(folder, 1), settings(folder, 2))
     different = [row for row in rows if not row.equal]
     assert [(row.path, row.before, row.after) for row in different] == [
         ("generation", "1", "2"),
         ("teacher", "F0, seed by seed", "F1, seed by seed"),
     ]
     assert rows[: len(different)] == different
-    assert lineage_recipes.difference_words(rows) == f"2 fields differ, {len(rows) - 2} equal"
+    assert differences.difference_words(rows) == f"2 fields differ, {len(rows) - 2} equal"
 
 
 def test_that_a_student_differs_from_f0_in_its_method_too(folder: Path) -> None:
-    rows = lineage_recipes.recipe_difference(settings(folder, 0), settings(folder, 1))
+    rows = differences.recipe_difference(settings(folder, 0), settings(folder, 1))
     different = {row.path: (row.before, row.after) for row in rows if not row.equal}
     assert different["method.name"] == ("supervised", "ban") and different["teacher"] == ("none", "F0, seed by seed")
     assert different["method.teacher_checkpoint"] == ("none", "last")
@@ -386,25 +386,23 @@ def test_that_effective_values_count_once_both_sides_have_started(folder: Path) 
             threads = 1 if run.recipe().generation == 1 else 2
             text = f'[recipe]\ngeneration = {run.recipe().generation}\n[decided]\nthreads = {threads}\nthreads_reason = "why"\n'
             (run.folder / "effective.toml").write_text(text)
-    rows = lineage_recipes.recipe_difference(settings(folder, 1), settings(folder, 2))
+    rows = differences.recipe_difference(settings(folder, 1), settings(folder, 2))
     assert [(row.path, row.before, row.after) for row in rows] == [("generation", "1", "2"), ("decided.threads", "1", "2")]
-    assert all(
-        row.path != "decided.threads" for row in lineage_recipes.recipe_difference(settings(folder, 0), settings(folder, 1))
-    )
+    assert all(row.path != "decided.threads" for row in differences.recipe_difference(settings(folder, 0), settings(folder, 1)))
 
 
 def test_that_a_change_on_the_way_is_a_difference_and_names_its_seed(folder: Path) -> None:
     altered = next(run for run in Workspace(folder).runs() if run.name == "digits-s1-F2")
     recorded.write(altered, events.Changed(step=1200, field="optimizer.lr", value=0.05))
-    rows = lineage_recipes.recipe_difference(settings(folder, 1), settings(folder, 2))
+    rows = differences.recipe_difference(settings(folder, 1), settings(folder, 2))
     row = next(row for row in rows if row.path == "optimizer.lr")
     lr = row.before
     assert row.after == f"seed 0 {lr}; seed 1 {lr}, then 0.05 from step 1,200; seed 2 {lr}"
 
 
 def test_that_the_copied_text_reads_like_a_difference(folder: Path) -> None:
-    rows = lineage_recipes.recipe_difference(settings(folder, 1), settings(folder, 2))
-    lines = lineage_recipes.as_text("digits, F1 to F2", rows[:3]).splitlines()
+    rows = differences.recipe_difference(settings(folder, 1), settings(folder, 2))
+    lines = differences.as_text("digits, F1 to F2", rows[:3]).splitlines()
     assert lines[:3] == ["digits, F1 to F2", "- generation = 1", "+ generation = 2"]
     assert lines[-1].startswith("  ")
 
@@ -413,7 +411,7 @@ def test_that_a_run_without_recipe_counts_for_nothing(folder: Path) -> None:
     (folder / "digits-s0-F2" / "recipe.toml").write_text("lineage = 3")
     damaged = Run(folder / "digits-s0-F2")
     one = Followed(damaged, damaged.tail(), problem="damaged")
-    assert lineage_model.complete([one]) == [] and lineage_recipes.settings([one]) == []
+    assert lineage_model.complete([one]) == [] and differences.settings([one]) == []
     assert lineage_model.boxes([one], Study(), lambda one: "queued")[0].learns_from == ""
 
 

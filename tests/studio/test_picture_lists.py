@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engine.compare import Suspect
+from engine.differences import FieldRow
 from studio import lineage_pictures, theme
 from studio.lineage_pictures import ImageTable, Listed, Pictures
-from studio.lineage_recipes import FieldRow
 from studio.widgets.image_rows import WRONG, ImageModel, ImageRows
 from studio.widgets.lineage_mistakes import LineageMistakes
 from studio.widgets.mistake_list import PictureList, PictureModel, mistake_row, suspect_row

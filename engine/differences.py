@@ -1,18 +1,33 @@
 """In what two generations' recipes differ: every value in force, field by field, seeds together. Pure; no window.
 
-Reads effective.toml of each run, which a window does off its own thread. Left to others: how it looks
-(widgets/recipe_difference.py).
+Reads effective.toml of each run, which a window does off its own thread. Left to others: how it looks.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from engine import recipe, words
 from engine.recipe import RunRecipe
-from studio.lineage_model import Seen
+from engine.run import Run
+from engine.state import RunState
 
 LEFT_ASIDE = ("lineage", "version", "seed")  # the same for both, or what pairs them
+
+
+class Seen(Protocol):
+    """A run whose folder has been read."""
+
+    @property
+    def run(self) -> Run: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def recipe(self) -> RunRecipe | None: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -51,8 +66,8 @@ def _values(one: Seen) -> dict[str, Any]:
     values = recipe.flat(effective.get("recipe") or recipe.to_table(one.recipe))
     values |= {k: v for k, v in recipe.flat({"decided": effective.get("decided", {})}).items() if not k.endswith("_reason")}
     values |= recipe.flat({"versions": effective.get("versions", {})})
-    if values.get("teacher") == recipe.run_name(one.recipe.lineage, one.seed, one.generation - 1):
-        values["teacher"] = _Teacher(one.generation - 1)
+    if values.get("teacher") == recipe.run_name(one.recipe.lineage, one.seed, one.recipe.generation - 1):
+        values["teacher"] = _Teacher(one.recipe.generation - 1)
     for change in one.state.changes:
         before, since = _text(values.get(change.field)), words.count(change.step)
         values[change.field] = f"{before}, then {_text(change.value)} from step {since}"

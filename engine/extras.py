@@ -1,0 +1,41 @@
+"""extras/<verb>-<utc>/ of a run: what is made of it afterwards. Events stay closed, and nobody ever sees half a folder."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.run import Refused, Run, cannot_be_written
+
+
+def place(run: Run, verb: str) -> Path:
+    """Where the next one goes: the time of day, and a number if two are made in one second."""
+    begun = run.folder / "extras" / f"{verb}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    names = [begun, *(begun.with_name(f"{begun.name}-{n}") for n in range(2, 1000))]
+    return next(one for one in names if not one.exists())
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """A folder to write into, which gets the name `target` once all is in it. Raises Refused where that is taken."""
+    if target.exists() or target.is_symlink():
+        raise Refused(f"-o: {target} exists already; choose another name, or move it away first")
+    aside = target.with_name(f".{target.name}.writing")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+    except OSError as error:
+        raise _cannot_be_written(target, error) from None
+    try:
+        yield aside
+        aside.rename(target)
+    except OSError as error:
+        raise _cannot_be_written(target, error) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _cannot_be_written(target: Path, error: OSError) -> Refused:
+    return Refused(str(cannot_be_written(target, error)).replace("another workspace with --runs DIR", "another place with -o"))
