@@ -80,6 +80,7 @@ class Study:
     problem: str = ""
     left_out: tuple[str, ...] = ()
     measured: str = ACCURACY  # what `rows` hold
+    forks: tuple[str, ...] = ()  # a line for each complete one, beside its parent
 
     @property
     def by_neighbours(self) -> bool:
@@ -106,15 +107,29 @@ def fingerprint(finished: Sequence[tuple[Run, RunState]]) -> tuple[tuple[str, in
 def study(finished: Sequence[tuple[Run, RunState]]) -> Study:
     """Read what the runs predicted on the test pictures, and judge it."""
     labelled = [(run, state) for run, state in finished if not is_unlabelled(state)]
-    found, left_out = _predictions(labelled, "test")
+    found, left_out = _predictions([(run, state) for run, state in labelled if not run.forked_from], "test")
+    forks, unread = _forks(run for run, _ in labelled)
+    left_out += unread
     measures = {name for _, state in labelled for name in state.curves}
     measured = NEIGHBOURS if "knn/teacher@test" in measures and "test/accuracy" not in measures else ACCURACY
     try:
         lineage = Lineage.from_predictions(found)
     except ComparisonError as error:
-        return Study(problem=str(error), left_out=left_out, measured=measured)
+        return Study(problem=str(error), left_out=left_out, measured=measured, forks=forks)
     judged = compare.verdicts(lineage)
-    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out, measured=measured)
+    rows = tuple(compare.rows(lineage, judged))
+    return Study(lineage, tuple(judged), rows, left_out=left_out, measured=measured, forks=forks)
+
+
+def _forks(runs: Iterable[Run]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A line for each fork, and a sentence for each that cannot be read or compared with its parent."""
+    lines, left_out = [], []
+    for run in runs:
+        try:
+            lines += [branch.words() for branch in lineages.branches([run])]
+        except (ComparisonError, OSError, ValueError) as error:
+            left_out.append(str(error))
+    return tuple(lines), tuple(left_out)
 
 
 def is_unlabelled(state: RunState) -> bool:
