@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     fork_.add_argument("--queue", action="store_true", help="only queue it; default: train it now")
     fork_.add_argument("--resume", action="store_true", help="go on with it if it is there and was paused, stopped or failed")
 
+    arena_ = _verb(verbs, "arena", arena, "scratch, KD, born-again, DINO and DINOv2 from one recipe, at equal pictures seen")
+    arena_.add_argument("recipe", metavar="RECIPE", help="its data, network, epochs, batch and seeds are everybody's")
+    arena_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
+    arena_.add_argument("--only", default="", metavar="NAME,NAME", help="some of scratch, kd, ban, dino, dinov2")
+    arena_.add_argument("--resume", action="store_true", help="also go on with paused, stopped and failed runs")
+    arena_.add_argument("--json", action="store_true", help="the table as JSON, progress on stderr")
+
     _queue_verbs(verbs)
     _verb(verbs, "work", work, "train what is in the queue, in its order, in the foreground; Ctrl-C saves and stops")
 
@@ -198,6 +205,16 @@ def fork(asked: argparse.Namespace) -> int:
         queue.add([] if run.ending().completed else [run.name])
         return _say_queued(queue, [run.name])
     return console.train_in_turn(turns.to_do([run], asked.resume), 1)
+
+
+def arena(asked: argparse.Namespace) -> int:
+    from engine import arena as room
+    from engine import recipe
+
+    file = recipe.read(asked.recipe, asked.set)
+    _check_timm(file.recipe)
+    only = [name.strip() for name in asked.only.split(",") if name.strip()]
+    return room.arena(_workspace(asked), file, only, asked.resume, asked.json)
 
 
 def explain(asked: argparse.Namespace) -> int:

@@ -38,14 +38,17 @@ def choose(workspace: Workspace, name: str | None) -> tuple[str, list[Run]]:
 
 
 def predictions_of(run: Run, state: RunState, split: str = "test") -> Predictions | None:
-    """What a completed run predicted on `split`; None for a run that is not complete. Raises ComparisonError."""
+    """What a completed run predicted on `split`; None for a run that is not complete. Raises ComparisonError.
+
+    "linear" is what the linear probe of a run without a classifier says of the test pictures.
+    """
     if not state.completed:
         return None
     kept = [artifact for artifact in state.artifacts if artifact.kind == f"predictions-{split}"]
     asked, data = run.recipe(), run.data() or {}
     if not kept:
         return None
-    test_hash = data.get("split", {}).get(split, "")
+    test_hash = data.get("split", {}).get("test" if split == "linear" else split, "")
     return read_predictions(run.folder / kept[-1].path, run.name, asked.generation, asked.seed, test_hash)
 
 
