@@ -71,6 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     explain_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
     explain_.add_argument("--json", action="store_true", help="as JSON")
 
+    fork_ = _verb(verbs, "fork", fork, "another way on from a checkpoint of RUN: one more run, with what you change")
+    fork_.add_argument("run", metavar="RUN")
+    fork_.add_argument("--at", type=int, required=True, metavar="STEP", help="a step that RUN has a checkpoint of")
+    fork_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="e.g. method.momentum=0.99")
+    fork_.add_argument("--fresh-optimizer", action="store_true", help="begin with the weights alone, without momenta")
+    fork_.add_argument("--queue", action="store_true", help="only queue it; default: train it now")
+    fork_.add_argument("--resume", action="store_true", help="go on with it if it is there and was paused, stopped or failed")
+
+    arena_ = _verb(verbs, "arena", arena, "scratch, KD, born-again, DINO and DINOv2 from one recipe, at equal pictures seen")
+    arena_.add_argument("recipe", metavar="RECIPE", help="its data, network, epochs, batch and seeds are everybody's")
+    arena_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
+    arena_.add_argument("--only", default="", metavar="NAME,NAME", help="some of scratch, kd, ban, dino, dinov2")
+    arena_.add_argument("--resume", action="store_true", help="also go on with paused, stopped and failed runs")
+    arena_.add_argument("--json", action="store_true", help="the table as JSON, progress on stderr")
+
     _queue_verbs(verbs)
     _verb(verbs, "work", work, "train what is in the queue, in its order, in the foreground; Ctrl-C saves and stops")
 
@@ -178,6 +193,32 @@ def train(asked: argparse.Namespace) -> int:
     _check_timm(file.recipe)
     runs = _workspace(asked).create(file)
     return console.train_in_turn(turns.to_do(runs, asked.resume), len(runs))
+
+
+def fork(asked: argparse.Namespace) -> int:
+    from engine import console, turns
+    from engine.fork import fork as make
+
+    run, there = make(_run(asked, asked.run), asked.at, asked.set, asked.fresh_optimizer)
+    print(f"{run.name} is there already" if there else f"{run.name} begins at step {asked.at} of {asked.run}")
+    if asked.queue:
+        from engine.queue import Queue
+        from engine.run import Workspace
+
+        queue = Queue(Workspace(run.workspace))
+        queue.add([] if run.ending().completed else [run.name])
+        return _say_queued(queue, [run.name])
+    return console.train_in_turn(turns.to_do([run], asked.resume), 1)
+
+
+def arena(asked: argparse.Namespace) -> int:
+    from engine import arena as room
+    from engine import recipe
+
+    file = recipe.read(asked.recipe, asked.set)
+    _check_timm(file.recipe)
+    only = [name.strip() for name in asked.only.split(",") if name.strip()]
+    return room.arena(_workspace(asked), file, only, asked.resume, asked.json)
 
 
 def explain(asked: argparse.Namespace) -> int:

@@ -129,14 +129,43 @@ def load_weights(folder: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def load_optimizer(folder: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
-    """Momenta and counters into an optimizer over the same parameters."""
+    """Momenta and counters into an optimizer over the same parameters. Its settings stay its own: a fork's may be others."""
+    if not state.optimizer:  # a fork that began with weights alone
+        return
     entries: dict[int, dict[str, Any]] = {}
     for key, tensor in load_file(folder / OPTIMIZER).items():
         place, _, name = key.partition(".")
         entries.setdefault(int(place), {})[name] = tensor
     for place, values in state.optimizer["plain"].items():
         entries.setdefault(int(place), {}).update(values)
-    optimizer.load_state_dict({"state": entries, "param_groups": state.optimizer["groups"]})
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def begin_with(folder: Path, run: Run, fresh_optimizer: bool) -> None:
+    """Give a run that is being made the checkpoint of another to begin with, whatever becomes of the other afterwards.
+
+    Tensors are linked, since nobody writes to them again, and copied where there are no links. As of attempt 0 it is older
+    than whatever the run itself will save.
+    """
+    state = read_state(folder)
+    target = run.folder / "checkpoints" / folder.name
+    target.mkdir(parents=True)
+    for name in state.sha256:
+        if not (fresh_optimizer and name == OPTIMIZER):
+            _link(folder / name, target / name)
+    sums, optimizer = dict(state.sha256), state.optimizer
+    if fresh_optimizer:
+        save_file({}, target / OPTIMIZER)
+        sums[OPTIMIZER], optimizer = file_sha256(target / OPTIMIZER), {}
+    state = msgspec.structs.replace(state, attempt=0, sha256=sums, optimizer=optimizer)
+    processes.write_aside(target / "state.json", msgspec.json.format(msgspec.json.encode(state), indent=1), sync=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(source, target)
 
 
 def forget_after(run: Run, step: int) -> None:

@@ -85,8 +85,8 @@ class Verdict(msgspec.Struct, frozen=True):
     networks: tuple[Networks, ...]
 
 
-def verdicts(lineage: Lineage, resamples: int = 10_000, seed: int = 0) -> list[Verdict]:
-    """Each generation against its parent and against the first (F0), by child, its parent first.
+def verdicts(lineage: Lineage, resamples: int = 10_000, seed: int = 0, first_only: bool = False) -> list[Verdict]:
+    """Each generation against its parent and against the first (F0), by child, its parent first; or against the first alone.
 
     Holm's family is the comparisons that have three seeds or more; the others are no tests, so they cost the rest nothing.
     Pairs without a seed in common are left out. For 10,000 pictures about 0.05 s each with three
@@ -97,7 +97,7 @@ def verdicts(lineage: Lineage, resamples: int = 10_000, seed: int = 0) -> list[V
         for child in lineage.generations
         for parent in reversed(lineage.generations)
         if child.generation > parent.generation
-        and (parent is lineage.generations[0] or parent.generation == child.generation - 1)
+        and (parent is lineage.generations[0] or (parent.generation == child.generation - 1 and not first_only))
         and common_seeds(child, parent)
     ]
     differences = [_difference(child, parent, resamples, seed) for child, parent in pairs]

@@ -249,6 +249,7 @@ def _why(run: Run, effective: Effective, resolved: Mapping[str, Why]) -> dict[st
     why = {
         path: {"source": one.source, "reason": one.reason}
         for path, one in scaled.reasons(effective.recipe, written, resolved).items()
+        if effective.recipe.fork.run or not path.startswith("fork.")
     }
     decided = effective.decided
     why["decided.device"] = {"source": "measured", "reason": decided.device_reason}

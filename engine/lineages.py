@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
-from engine import compare, words
+from engine import compare, recipe, statistics, words
 from engine.compare import Row, Verdict
 from engine.fields import nearest
-from engine.predictions import ComparisonError, Lineage, Predictions, read_predictions
+from engine.predictions import ComparisonError, Lineage, Predictions, read_predictions, require_comparable
 from engine.run import Refused, Run, Workspace
 from engine.state import RunState
+from engine.statistics import McNemar
 
 NOTHING = Lineage(())
 ACCURACY, NEIGHBOURS = "Accuracy", "k-NN of the teacher"
@@ -43,22 +45,25 @@ def choose(workspace: Workspace, name: str | None) -> tuple[str, list[Run]]:
 
 
 def predictions_of(run: Run, state: RunState, split: str = "test") -> Predictions | None:
-    """What a completed run predicted on `split`; None for a run that is not complete. Raises ComparisonError."""
+    """What a completed run predicted on `split`; None for a run that is not complete. Raises ComparisonError.
+
+    "linear" is what the linear probe of a run without a classifier says of the test pictures.
+    """
     if not state.completed:
         return None
     kept = [artifact for artifact in state.artifacts if artifact.kind == f"predictions-{split}"]
     asked, data = run.recipe(), run.data() or {}
     if not kept:
         return None
-    test_hash = data.get("split", {}).get(split, "")
+    test_hash = data.get("split", {}).get("test" if split == "linear" else split, "")
     return read_predictions(
         run.folder / kept[-1].path, run.name, asked.generation, asked.seed, test_hash, asked.training.same_order
     )
 
 
 def read(runs: Sequence[Run], split: str = "test") -> Lineage:
-    """The lineage as far as its runs are complete. Raises ComparisonError."""
-    found = [predictions_of(run, run.state(), split) for run in runs]
+    """The lineage as far as its runs are complete, without its forks. Raises ComparisonError."""
+    found = [predictions_of(run, run.state(), split) for run in runs if not run.forked_from]
     return Lineage.from_predictions([one for one in found if one is not None])
 
 
@@ -80,6 +85,7 @@ class Study:
     problem: str = ""
     left_out: tuple[str, ...] = ()
     measured: str = ACCURACY  # what `rows` hold
+    forks: tuple[str, ...] = ()  # a line for each complete one, beside its parent
 
     @property
     def by_neighbours(self) -> bool:
@@ -96,15 +102,29 @@ class Study:
 def study(finished: Sequence[tuple[Run, RunState]]) -> Study:
     """Read what the runs predicted on the test pictures, and judge it."""
     labelled = [(run, state) for run, state in finished if not is_unlabelled(state)]
-    found, left_out = readable(labelled, "test")
+    found, left_out = readable([(run, state) for run, state in labelled if not run.forked_from], "test")
+    forks, unread = _forks(run for run, _ in labelled)
+    left_out += unread
     measures = {name for _, state in labelled for name in state.curves}
     measured = NEIGHBOURS if "knn/teacher@test" in measures and "test/accuracy" not in measures else ACCURACY
     try:
         lineage = Lineage.from_predictions(found)
     except ComparisonError as error:
-        return Study(problem=str(error), left_out=left_out, measured=measured)
+        return Study(problem=str(error), left_out=left_out, measured=measured, forks=forks)
     judged = compare.verdicts(lineage)
-    return Study(lineage, tuple(judged), tuple(compare.rows(lineage, judged)), left_out=left_out, measured=measured)
+    rows = tuple(compare.rows(lineage, judged))
+    return Study(lineage, tuple(judged), rows, left_out=left_out, measured=measured, forks=forks)
+
+
+def _forks(runs: Iterable[Run]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A line for each fork, and a sentence for each that cannot be read or compared with its parent."""
+    lines, left_out = [], []
+    for run in runs:
+        try:
+            lines += [branch.words() for branch in branches([run])]
+        except (ComparisonError, OSError, ValueError) as error:
+            left_out.append(str(error))
+    return tuple(lines), tuple(left_out)
 
 
 def is_unlabelled(state: RunState) -> bool:
@@ -139,3 +159,56 @@ def readable(finished: Sequence[tuple[Run, RunState]], split: str) -> tuple[list
         else:
             found.append(one)
     return found, tuple(left_out)
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """A complete fork beside the run it was forked from: one network each, so of the recipes it proves nothing."""
+
+    run: str
+    parent: str
+    step: int
+    changes: dict[str, tuple[Any, Any]]  # what was, and what is; None where there is no such field
+    accuracy: float
+    parent_accuracy: float | None = None  # None for a parent that is not complete, or gone
+    difference: float | None = None
+    networks: McNemar | None = None  # pictures that only the fork gets right, and only its parent
+
+    def words(self) -> str:
+        changed = [f"{path} {now} instead of {before}" for path, (before, now) in self.changes.items()]
+        told = [f"{self.run}, from step {self.step}", *(changed or ["nothing changed"]), words.percent(self.accuracy)]
+        if self.difference is not None and self.networks is not None:
+            p = words.p_value(self.networks.p)
+            told.append(f"{words.points(self.difference)} against {self.parent} (these two networks, {p})")
+        return ", ".join(told)
+
+
+def branches(runs: Sequence[Run]) -> list[Branch]:
+    """The complete forks among these runs. Raises ComparisonError."""
+    found = []
+    for run in runs:
+        ours = predictions_of(run, run.state()) if run.forked_from else None
+        if ours is not None:
+            parent = Run(run.workspace / run.forked_from)
+            found.append(_branch(run, ours, parent, _if_there(parent)))
+    return found
+
+
+def _if_there(parent: Run) -> Predictions | None:
+    return predictions_of(parent, parent.state()) if (parent.folder / "recipe.toml").is_file() else None
+
+
+def _branch(run: Run, ours: Predictions, parent: Run, theirs: Predictions | None) -> Branch:
+    accuracy = float(ours.correct.mean())
+    branch = Branch(run.name, parent.name, run.recipe().fork.step, changes_of(run, parent), accuracy)
+    if theirs is None:
+        return branch
+    require_comparable([theirs, ours])
+    before, networks = float(theirs.correct.mean()), statistics.mcnemar_exact(ours.correct, theirs.correct)
+    return msgspec.structs.replace(branch, parent_accuracy=before, difference=accuracy - before, networks=networks)
+
+
+def changes_of(run: Run, parent: Run) -> dict[str, tuple[Any, Any]]:
+    """What a fork does otherwise than its parent, by the values in force in both."""
+    before, now = (recipe.flat((one.effective() or {}).get("recipe", {})) for one in (parent, run))
+    paths = [path for path in now if not path.startswith(("fork.", "compute."))] if before else []
+    return {path: (before.get(path), now[path]) for path in paths if before.get(path) != now[path]}

@@ -302,6 +302,15 @@ class Recipe(Experiment, frozen=True, kw_only=True):
     seeds: Annotated[tuple[int, ...], knob("Seeds", "One chain of generations for each; a verdict needs three or more.", ge=0, le=2**31, basic=True)] = (0,)  # fmt: skip
 
 
+class Fork(Struct, frozen=True, kw_only=True):
+    """Where a run began that goes on from another's checkpoint (fork.py); empty for all others."""
+
+    run: Annotated[str, knob("Forked from", "Name of the run whose checkpoint this one began with; empty for none.")] = ""
+    step: Annotated[int, knob("Forked at", "The step of that checkpoint.", unit="steps", ge=0)] = 0
+    sha256: Annotated[str, knob("Checksum", "Of that checkpoint's weights, as they were when the fork was made.")] = ""
+    fresh_optimizer: Annotated[bool, knob("Fresh optimizer", "Whether it began without the optimizer's momenta.")] = False
+
+
 class RunRecipe(Experiment, frozen=True, kw_only=True):
     """One run of a lineage: frozen in its folder as recipe.toml."""
 
@@ -310,6 +319,7 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
         int, knob("Generation", "0 is F0, which learns from labels, or from a run of another lineage.", ge=0, le=1000)
     ] = 0
     teacher: Annotated[str, knob("Teacher", "Name of the run that teaches, in the same workspace; empty for none.")] = ""  # fmt: skip
+    fork: Fork = Fork()
 
     @property
     def run(self) -> str:
@@ -528,8 +538,11 @@ def changed(recipe: Experiment, field: str, value: Any) -> Any:
 
 
 def to_table(recipe: Experiment) -> dict[str, Any]:
-    """Every value in force as plain nested tables, defaults included."""
-    return msgspec.to_builtins(recipe)  # type: ignore[no-any-return]
+    """Every value in force as plain nested tables, defaults included; of a run that is no fork no table says that it is none."""
+    table: dict[str, Any] = msgspec.to_builtins(recipe)
+    if isinstance(recipe, RunRecipe) and not recipe.fork.run:
+        del table["fork"]
+    return table
 
 
 def flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Container, Iterable, Iterator
@@ -30,6 +31,7 @@ from engine.state import RunState, State, Vital, derive
 SLICE = 200_000  # bytes parsed at once: more makes a window stumble
 BEAT_S = 1.0
 _STEP = events.to_line(events.StepTaken(step=0, epoch=0.0, values={})).partition(b",")[0]  # how the line of a step begins
+_FORK = re.compile(r"(.+-s\d+-F\d+.*)-fork\d+")
 
 
 class Refused(Exception):
@@ -76,6 +78,21 @@ class Run:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def forked_from(self) -> str:
+        """The run that this one is a fork of, by its name; empty for none."""
+        found = _FORK.fullmatch(self.name)
+        return found[1] if found else ""
+
+    @property
+    def branch(self) -> str:
+        """What follows the generation in a fork's short name: "b" for the first (F1b), "c" for the next; empty for no fork."""
+        if not self.forked_from:
+            return ""
+        number = int(self.name.rpartition("-fork")[2])
+        own = chr(ord("a") + number) if 0 < number < 26 else f"-fork{number}"
+        return Run(self.workspace / self.forked_from).branch + own
 
     @property
     def workspace(self) -> Path:

@@ -23,12 +23,14 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
         lineage = lineages.read(runs)
         judged = verdicts(lineage)
         chosen = ensemble(lineage, _members(members)) if members else None
+        forks = lineages.branches(runs)
     except ComparisonError as error:
         raise Refused(str(error)) from None
     measured = "k-NN of the teacher" if isinstance(runs[0].recipe().method, Dino) else "Accuracy"
     if json_wanted:
         whole = {"lineage": name, **as_json(lineage, judged, measured)}
         whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}
+        whole |= {"forks": msgspec.to_builtins(forks)} if forks else {}
         json.dump(whole, sys.stdout, indent=1)
         sys.stdout.write("\n")
         return 0
@@ -36,6 +38,8 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
     if lineage.generations:
         OUT.print(_generations_table(lineage, judged, chosen))
         OUT.print(Text(basis(lineage, measured), style="dim"))
+    for fork in forks:
+        OUT.print(fork.words())
     return 0
 
 

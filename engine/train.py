@@ -148,6 +148,8 @@ class Training:
         leases.enter_context(processes.lease(slots, need, self.run.name, self.wait_for))
         torch.set_num_threads(decided.threads)
         self.device = torch.device(decided.device)
+        if (fork := self.asked.fork).run:
+            self.begin("preparing", f"forked from {fork.run} at step {count(fork.step)}")
         self.begin("preparing", f"reading {self.asked.data.title}")
         for error in recipe.folders_missing(self.asked.data, BRING_BACK):
             raise Failed(str(error))

@@ -87,7 +87,7 @@ def shown(one: Followed, beside: Sequence[tuple[Followed, int]], lineage: Sequen
     """The chosen run, then those beside it, each with the index of its colour where they are no chain."""
     runs = [one, *(other for other, _ in beside)]
     if is_chain(runs, lineage):
-        colors, ends = [theme.generation_color(other.generation) for other in runs], [f"F{o.generation}" for o in runs]
+        colors, ends = [theme.generation_color(other.generation) for other in runs], [o.called for o in runs]
     else:
         colors, ends = [theme.run_color(place) for place in (0, *(place for _, place in beside))], [""] * len(runs)
     return [Shown(*parts) for parts in zip(runs, colors, labels(runs), ends, strict=True)]
@@ -105,10 +105,10 @@ def labels(runs: Sequence[Followed]) -> list[str]:
     if len({one.lineage for one in runs}) > 1 or any(one.recipe is None for one in runs):
         return [one.name for one in runs]
     if len({one.seed for one in runs}) == 1:
-        return [f"F{one.generation}" for one in runs]
-    if len({one.generation for one in runs}) == 1:
+        return [one.called for one in runs]
+    if len({one.called for one in runs}) == 1:
         return [f"seed {one.seed}" for one in runs]
-    return [f"F{one.generation}, seed {one.seed}" for one in runs]
+    return [f"{one.called}, seed {one.seed}" for one in runs]
 
 
 def to_compare(one: Followed, runs: Sequence[Followed]) -> list[tuple[str, list[Followed]]]:

@@ -60,7 +60,7 @@ def networks(one: Followed, color: str, teacher: Followed | None) -> tuple[Netwo
         return (Network("student", color), Network("teacher", color))
     theirs = theme.generation_color(teacher.generation if teacher else max(0, one.generation - 1))
     name = f"F{one.generation - 1}" if one.generation else one.recipe.teacher
-    return (Network(f"student F{one.generation}", color), Network(f"teacher {name}", theirs))
+    return (Network(f"student {one.called}", color), Network(f"teacher {name}", theirs))
 
 
 # Files of the run's folder --------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def run_pieces(one: Followed) -> tuple[str, ...]:
     if one.recipe is None:
         return (one.name,)
     asked = one.recipe
-    return (asked.lineage, method_words(one.method), model_words(asked.model), f"seed {asked.seed}", f"F{asked.generation}")
+    return (asked.lineage, method_words(one.method), model_words(asked.model), f"seed {asked.seed}", one.called)
 
 
 def run_title(one: Followed) -> str:
@@ -74,12 +74,12 @@ def run_title(one: Followed) -> str:
 
 def run_short(one: Followed) -> str:
     """ "digits F1 seed 0"; a run whose recipe cannot be read goes by its folder's name."""
-    return f"{one.lineage} F{one.generation} seed {one.seed}" if one.recipe else one.name
+    return f"{one.lineage} {one.called} seed {one.seed}" if one.recipe else one.name
 
 
 def teacher_short(one: Followed, teacher: Followed) -> str:
     """ "F0", or "large F0 seed 0" for one of another lineage."""
-    return f"F{teacher.generation}" if teacher.lineage == one.lineage else run_short(teacher)
+    return teacher.called if teacher.lineage == one.lineage else run_short(teacher)
 
 
 # State ----------------------------------------------------------------------------------------------------------

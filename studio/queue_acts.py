@@ -109,9 +109,9 @@ def title(runs: Sequence[Followed]) -> str:
         return phrases.run_short(first)
     if any(one.lineage != first.lineage for one in runs):
         return words.plural(len(runs), "run")
-    same = all(one.generation == first.generation for one in runs)
+    same = all(one.called == first.called for one in runs)
     return (
-        f"{first.lineage} F{first.generation}, {words.plural(len(runs), 'seed')}"
+        f"{first.lineage} {first.called}, {words.plural(len(runs), 'seed')}"
         if same
         else (f"{first.lineage}, {words.plural(len(runs), 'run')}")
     )

@@ -141,9 +141,9 @@ class _Writer:
         yield head
         if not head.is_open:
             return
-        ordered = sorted(runs, key=lambda one: (one.generation, one.seed, one.name))
-        for generation, same in groupby(ordered, key=lambda one: one.generation):
-            yield from self._generation(name, generation, list(same))
+        ordered = sorted(runs, key=lambda one: (one.generation, one.run.branch, one.seed, one.name))
+        for _, same in groupby(ordered, key=lambda one: one.called):
+            yield from self._generation(name, list(same))
 
     def _head(self, name: str, runs: Sequence[Followed]) -> Row:
         last = max(runs, key=lambda one: one.generation)
@@ -154,12 +154,12 @@ class _Writer:
             is_open=key not in self.wanted.folded, tip=f"{title}: {_extent(runs)}",
         )  # fmt: skip
 
-    def _generation(self, name: str, generation: int, runs: list[Followed]) -> Iterator[Row]:
+    def _generation(self, name: str, runs: list[Followed]) -> Iterator[Row]:
         """One row for all seeds where they stand alike, else a row for each."""
         if not self._alike(runs):
             yield from (self.single(one, 1) for one in runs)
             return
-        row = self._seeds(f"generation {name} {generation}", generation, runs)
+        row = self._seeds(f"generation {name} {runs[0].called.removeprefix('F')}", runs)
         yield row
         if row.is_open:
             yield from (self.single(one, 2) for one in runs)
@@ -171,12 +171,12 @@ class _Writer:
             return False
         return hows != {"blocked"} or len({queue_words.state_words(one, self.following, self.now) for one in runs}) == 1
 
-    def _seeds(self, key: str, generation: int, runs: list[Followed]) -> Row:
+    def _seeds(self, key: str, runs: list[Followed]) -> Row:
         first = runs[0]
         said = queue_words.together_words(runs, self.following, self.now)
         return Row(
-            key, "generation", 1, _names(runs), _movable(runs), f"F{generation}",
-            generation=generation,
+            key, "generation", 1, _names(runs), _movable(runs), first.called,
+            generation=first.generation,
             method=phrases.method_words(first.method),
             seeds=_listed([one.seed for one in runs]),
             mark=queue_words.mark(first),
@@ -184,7 +184,7 @@ class _Writer:
             best=queue_words.best(runs),
             ends=self._last_end(runs),
             is_open=key in self.wanted.unfolded,
-            tip=f"F{generation}, {words.plural(len(runs), 'seed')}: {said}",
+            tip=f"{first.called}, {words.plural(len(runs), 'seed')}: {said}",
         )  # fmt: skip
 
     def _last_end(self, runs: Sequence[Followed]) -> str:
@@ -199,7 +199,7 @@ class _Writer:
         in_lineage = one.recipe is not None and depth > 0
         return Row(
             f"run {one.name}", "run", depth, (one.name,), _movable([one]),
-            title=f"F{one.generation}" if in_lineage else _alone(one),
+            title=one.called if in_lineage else _alone(one),
             generation=one.generation if in_lineage else None,
             method=_method(one, with_model=depth == 0),
             seeds=str(one.seed) if one.recipe else "",
@@ -213,7 +213,7 @@ class _Writer:
 
 
 def _alone(one: Followed) -> str:
-    return f"{one.lineage} F{one.generation}" if one.generation else one.lineage
+    return f"{one.lineage} {one.called}" if one.generation or one.run.branch else one.lineage
 
 
 def _method(one: Followed, with_model: bool) -> str:

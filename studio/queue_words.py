@@ -131,7 +131,7 @@ def together_words(runs: Sequence[Followed], following: Following, now: float) -
     awaited = [(one, t) for one in runs if (t := following.teacher_of(one)) and not t.state.completed]
     if len(awaited) == len(runs):
         one, teacher = min(awaited, key=lambda pair: pair[1].generation)
-        return f"{count} waiting for {f'F{teacher.generation}' if teacher.lineage == one.lineage else teacher.lineage}"
+        return f"{count} waiting for {teacher.called if teacher.lineage == one.lineage else teacher.lineage}"
     return f"{count} waiting, one is next" if any(one.place == 1 for one in runs) else f"{count} waiting"
 
 

@@ -68,6 +68,11 @@ class Followed:
         return self.recipe.generation if self.recipe else 0
 
     @property
+    def called(self) -> str:
+        """Its generation, "F1"; of a fork "F1b"."""
+        return f"F{self.generation}{self.run.branch}"
+
+    @property
     def seed(self) -> int:
         return self.recipe.seed if self.recipe else 0
 
@@ -153,6 +158,10 @@ class Session(QObject):
     def lineage(self, name: str) -> list[Followed]:
         """The runs of a lineage, seed by seed, generation by generation."""
         return [one for one in self._followed.values() if one.lineage == name]
+
+    def generations(self, name: str) -> list[Followed]:
+        """The runs of a lineage without its forks, which are nobody's generation."""
+        return [one for one in self.lineage(name) if not one.run.forked_from]
 
     def teacher_of(self, one: Followed) -> Followed | None:
         return self._followed.get(one.recipe.teacher) if one.recipe and one.recipe.teacher else None

@@ -51,9 +51,31 @@ class Fitted:
     def finite(self) -> bool:
         return bool(self.weight_KD.isfinite().all() and self.bias_K.isfinite().all())
 
+    def logits(self, features_ND: Tensor) -> Tensor:
+        return F.linear(features_ND.float(), self.weight_KD, self.bias_K)
+
+    def probabilities(self, features_ND: Tensor) -> Tensor:
+        """float32 [N, K] on the CPU."""
+        return self.logits(features_ND).softmax(dim=1).cpu()
+
     def accuracy(self, asked: Labelled) -> float:
-        logits_NK = F.linear(asked.features_ND.float(), self.weight_KD, self.bias_K)
+        logits_NK = self.logits(asked.features_ND)
         return (logits_NK.argmax(dim=1) == asked.labels_N.to(logits_NK.device)).double().mean().item()
+
+
+How = Literal["descend", "regress"]
+
+
+def fit(
+    train: Labelled, val: Labelled, test: Labelled, classes: int, seed: int = 0, how: How = "descend", between: Between = None
+) -> Fitted | None:
+    """The layer that `test` is to be asked with. None if one of the three is empty, below two classes, or for features that
+    are not finite."""
+    parts = train, val, test
+    if classes < 2 or not all(len(part.labels_N) and part.features_ND.isfinite().all() for part in parts):
+        return None
+    fitted = descend(train, val, classes, seed, between=between) if how == "descend" else regress(train, val, classes, between)
+    return fitted if fitted.finite else None
 
 
 def measure(
@@ -63,16 +85,12 @@ def measure(
     test: Labelled,
     classes: int,
     seed: int = 0,
-    how: Literal["descend", "regress"] = "descend",
+    how: How = "descend",
     between: Between = None,
 ) -> Iterator[tuple[str, float]]:
-    """The accuracy on test as "linear/<who>". Absent if one of the three is empty, below two classes, or for features that
-    are not finite."""
-    parts = train, val, test
-    if classes < 2 or not all(len(part.labels_N) and part.features_ND.isfinite().all() for part in parts):
-        return
-    fitted = descend(train, val, classes, seed, between=between) if how == "descend" else regress(train, val, classes, between)
-    if fitted.finite:
+    """The accuracy on test as "linear/<who>"; absent where `fit` has nothing to ask with."""
+    fitted = fit(train, val, test, classes, seed, how, between)
+    if fitted is not None:
         yield f"linear/{who}", fitted.accuracy(test)
 
 

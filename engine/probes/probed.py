@@ -124,7 +124,8 @@ def during(probed: Probed) -> Iterator[Found]:
 
 
 def at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float], dict[str, Any]]]:
-    """(split, values, arrays to keep): test measured and kept, train kept with the labels that were trained on."""
+    """(split, values, arrays to keep): test measured and kept, train kept with the labels that were trained on; "linear" is
+    test once more, as the linear probe sees it."""
     if not probed.method.classifies:
         yield from _features_at_the_end(probed)
         return
@@ -175,7 +176,8 @@ def _bank(probed: Probed, network: nn.Module, data: Prepared) -> tuple[Tensor, T
 
 
 def _features_at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float], dict[str, Any]]]:
-    """The same on test, linear probes, and what the neighbours say of each test picture by the network that is kept."""
+    """The same on test, linear probes, and what the neighbours and the linear probe of the network that is kept say of each
+    test picture."""
     data = probed.data.labelled
     if data is None:
         yield "test", dict(_worth(probed, "test")), {}
@@ -187,9 +189,12 @@ def _features_at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float]
             linear.Labelled(probed.features(network, data, split), torch.from_numpy(data.labels(split)))
             for split in ("val", "test")
         )
-        values |= linear.measure(name, train, val, test, data.classes, between=probed.between)
+        fitted = linear.fit(train, val, test, data.classes, between=probed.between)
+        values |= {f"linear/{name}": fitted.accuracy(test)} if fitted else {}
         votes = knn.votes(*train, test.features_ND, data.classes, between=probed.between)
     yield "test", values, _arrays(data, "test", votes, data.labels("test"))
+    if fitted is not None:
+        yield "linear", {}, _arrays(data, "test", fitted.probabilities(test.features_ND), data.labels("test"))
 
 
 def prototypes(probed: Probed) -> dict[str, Any] | None:

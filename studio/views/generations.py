@@ -218,7 +218,7 @@ class GenerationsView(QWidget):
 
     def _choose_lineage(self, name: str) -> None:
         """The rest of the window goes along, so that nobody is taken back by the run that is looked at elsewhere."""
-        runs = self._session.lineage(name)
+        runs = self._session.generations(name)
         if runs:
             self._session.choose(max(runs, key=lambda one: (one.at_work, one.changed_at)).name)
             self.show_lineage(name)
@@ -231,7 +231,7 @@ class GenerationsView(QWidget):
             return
         if self._lineage not in self._names():
             self._lineage = self._session.chosen.lineage if self._session.chosen else ""
-        runs = self._session.lineage(self._lineage)
+        runs = self._session.generations(self._lineage)
         each = tuple((one.name, one.word, one.expected, one.loaded, one.state.count) for one in runs)
         drawn = (each, tuple(self._names()), self._session.loading > 0)
         if drawn != self._drawn:
@@ -246,7 +246,7 @@ class GenerationsView(QWidget):
             self._pages.setCurrentWidget(self._loading if loading else self._empty)
             return
         self._pages.setCurrentWidget(self._page)
-        finished = lineage_model.complete(runs)
+        finished = lineage_model.complete(self._session.lineage(self._lineage))
         key = lineage_model.fingerprint(finished)
         if key in self._studies:
             self._study, self._study_key = self._studies[key], key
@@ -259,7 +259,7 @@ class GenerationsView(QWidget):
             del self._studies[next(iter(self._studies))]
         self._studies[key] = self._study = done
         self._study_key = key
-        self._show_all(self._session.lineage(self._lineage))
+        self._show_all(self._session.generations(self._lineage))
 
     def _is_new(self, part: str, token: Hashable) -> bool:
         """Whether a part of the page has to be asked for again; remembers that it was."""
@@ -285,12 +285,13 @@ class GenerationsView(QWidget):
         return phrases.state_words(one, teacher=self._session.teacher_of(one))
 
     def _show_head(self, runs: list[Followed], boxes: list[Box]) -> None:
-        about = {name: _about(self._session.lineage(name)) for name in self._names()}
+        about = {name: _about(self._session.generations(name)) for name in self._names()}
         self.head.show_path([self._lineage, *about[self._lineage].rsplit(", ", 1)], about)
         waits = self._later.waits_for("study") and not self._study.generations
         lead, rest = ("", "Reading what the runs predicted") if waits else lineage_model.sentence(self._study, boxes)
         self.head.show_sentence(lead, rest, [*(one.problem for one in runs if one.problem), *self._study.left_out])
-        self._basis.setText(compare.basis(self._study.lineage, self._study.measured))
+        basis = compare.basis(self._study.lineage, self._study.measured)
+        self._basis.setText("\n".join(filter(None, (basis, *self._study.forks))))
 
     # the pair
 
@@ -305,7 +306,7 @@ class GenerationsView(QWidget):
     def _choose_pair(self, pair: tuple[int, ...]) -> None:
         self._pair, self._pair_by_hand = tuple(sorted(set(pair))), True
         self.chain.choose(self._pair)
-        self._show_difference(self._session.lineage(self._lineage))
+        self._show_difference(self._session.generations(self._lineage))
         self._show_room()
 
     def _choose_elsewhere(self, one: int, other: int) -> None:
@@ -394,7 +395,7 @@ class GenerationsView(QWidget):
             return "Nothing can be laid side by side here", "the sentence above says why; curves and recipes are there"
         if self._study.generations:
             return None
-        runs = self._session.lineage(self._lineage)
+        runs = self._session.generations(self._lineage)
         if runs and all(one.state.completed and lineage_model.is_unlabelled(one.state) for one in runs):
             return "Nobody has named these pictures", "without classes there are no mistakes; the curves are there"
         return NOTHING_YET, "this page begins with the first complete run; the curves are there already"
@@ -405,17 +406,17 @@ class GenerationsView(QWidget):
             self._later.ask(part, work, show)
 
     def _show_curves(self) -> None:
-        runs = self._session.lineage(self._lineage)
+        runs = self._session.generations(self._lineage)
         self.curves.show_runs(runs)
         names = [name for name in self._names() if name != self._lineage and self._is_alike(name, runs)]
         self._beside = [name for name in self._beside if name in names][:MOST_BESIDE]
-        self.curves.show_beside({name: self._session.lineage(name) for name in self._beside})
+        self.curves.show_beside({name: self._session.generations(name) for name in self._beside})
         self.curves.offer(names)
         self._judge_beside()
 
     def _is_alike(self, name: str, runs: Sequence[Followed]) -> bool:
         """Whether another lineage has begun and its charts would be the same."""
-        others = self._session.lineage(name)
+        others = self._session.generations(name)
         return any(one.state.curves for one in others) and measures(others) == measures(runs)
 
     def _stand_beside(self, name: str, wanted: bool) -> None:
@@ -424,7 +425,7 @@ class GenerationsView(QWidget):
 
     def _judge_beside(self) -> None:
         """This lineage against each of those beside it, worked out again when a run of either is complete."""
-        own, finished = self._study, {name: lineage_model.complete(self._session.lineage(name)) for name in self._beside}
+        own, finished = self._study, {name: lineage_model.complete(self._session.generations(name)) for name in self._beside}
         if not finished:
             self._later.forget("beside")
             self._asked.pop("beside", None)
@@ -486,7 +487,7 @@ class GenerationsView(QWidget):
         self.mistakes.show_flow(flow, note)
 
     def _show_suspects(self) -> None:
-        finished, classes = lineage_model.complete(self._session.lineage(self._lineage)), self._classes()
+        finished, classes = lineage_model.complete(self._session.generations(self._lineage)), self._classes()
         self._ask(
             "suspects",
             classes,
@@ -522,11 +523,11 @@ class GenerationsView(QWidget):
             self._picture_wanted = None
 
     def _classes(self) -> tuple[str, ...]:
-        return lineage_model.class_names(self._session.lineage(self._lineage))
+        return lineage_model.class_names(self._session.generations(self._lineage))
 
     def _show_pictures(self) -> None:
         """Read the pictures once; where they could not be had, look again when another run is complete."""
-        data = next((one.data for one in self._session.lineage(self._lineage) if one.data), None)
+        data = next((one.data for one in self._session.generations(self._lineage) if one.data), None)
         folder = self._session.workspace.folder
         missed_with = self._study_key if self._pictures.problem else None
         if self._is_new("pictures", (str(folder), (data or {}).get("cache"), missed_with)):

@@ -495,7 +495,7 @@ def lineages(session: Session, now: float) -> list[Lineage]:
 
 def _lineage(name: str, runs: Sequence[Followed], now: float) -> Lineage:
     tested: dict[int, list[float]] = {}
-    for one in runs:
+    for one in (one for one in runs if not one.run.forked_from):
         found = phrases.tested(one)
         tested.setdefault(one.generation, []).extend([found[1]] if found else [])
     means = tuple((k, float(np.mean(tested[k])) if tested[k] else None) for k in sorted(tested))

@@ -45,12 +45,12 @@ class LiveHead(QWidget):
     def show_path(self, one: Followed, lineage: Sequence[Followed], now: float) -> None:
         """Where we are, with menus of the other seeds and generations there are."""
         pieces = phrases.run_pieces(one)
-        seeds = {other.seed: other for other in lineage if other.generation == one.generation}
+        seeds = {other.seed: other for other in lineage if other.called == one.called}
         generations = [other for other in lineage if other.seed == one.seed]
         self.lineage.show_text(pieces[0], leads=len(lineage) > 1)
         self._what.setText(", ".join(pieces[1:3]))
         self.seed.show_choices(f"seed {one.seed}", [(f"seed {seed}", o.name, o is one, "") for seed, o in seeds.items()])
-        self.generation.show_choices(f"F{one.generation}", [_generation_entry(o, o is one, now) for o in generations])
+        self.generation.show_choices(one.called, [_generation_entry(o, o is one, now) for o in generations])
         shown = (one.recipe is not None, one.recipe is not None, len(generations) > 1 or one.generation > 0)
         for arrow, part, visible in zip(self._arrows, (self._what, self.seed, self.generation), shown, strict=True):
             arrow.setVisible(visible)
@@ -134,5 +134,5 @@ class LiveHead(QWidget):
 
 
 def _generation_entry(one: Followed, here: bool, now: float) -> tuple[str, str, bool, str]:
-    words_ = f"F{one.generation}   {phrases.state_words(one, now)}"
+    words_ = f"{one.called}   {phrases.state_words(one, now)}"
     return words_, one.name, here, theme.generation_color(one.generation)
