@@ -18,18 +18,13 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
-    QShortcut,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QScrollArea,
@@ -38,9 +33,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import __version__
 from studio import preferences, theme, unsaved
+from studio.actions import Actions
 from studio.assistant import Assistant
+from studio.finding import Index
+from studio.key_sheet import About, Help, KeySheet
 from studio.leaving import Leaving, what_goes_on
 from studio.preferences import Preferences
 from studio.recipe_model import Snapshot
@@ -52,8 +49,10 @@ from studio.views.live import LiveView
 from studio.views.queue import QueueView
 from studio.views.recipe import RecipeView
 from studio.views.welcome import WelcomeView
-from studio.widgets import rail
+from studio.widgets import hints, rail
+from studio.widgets.finder import Finder
 from studio.widgets.strip import Notice, Strip
+from studio.window_acts import WindowActs
 
 
 class View(NamedTuple):
@@ -87,17 +86,6 @@ WELCOME = "welcome"
 THEMES: tuple[tuple[theme.Choice, str], ...] = (("system", "System theme"), ("light", "Light theme"), ("dark", "Dark theme"))
 FIRST_SIZE = QSize(1280, 800)
 HOME_KEYS = "Ctrl+Home"
-KEYBOARD = (
-    ("Ctrl+Home", "the first screen"),
-    ("Ctrl+1, Ctrl+2, …", "the views, from the top of the rail"),
-    ("Ctrl+O", "open a folder"),
-    ("Ctrl+S, Ctrl+Z", "in a recipe: save it, undo; Ctrl+O opens one there"),
-    ("Alt+Up, Alt+Down, Delete", "in the queue: move a run, take it out"),
-    ("Tab, Shift+Tab", "from control to control"),
-    ("Arrows, Home, End", "in a chart: move the cursor"),
-    ("Esc", "in a chart: back to the newest; in a message: dismiss it"),
-    ("Ctrl+Q", "close the window"),
-)
 
 
 class MainWindow(QMainWindow):
@@ -117,10 +105,13 @@ class MainWindow(QMainWindow):
         self._leaves = False  # it has been asked, or need not be, what becomes of what trains
         self.pages = QStackedWidget()
         self._areas = {name: _scrolling(page) for name, page in {WELCOME: self.welcome, **self.views}.items()}
-        self.rail.set_menu(self._settings_menu())
+        self.acts = Actions(self, [(view.name, view.title) for view in VIEWS])
+        self._deeds = WindowActs(self)
+        self.finder = Finder(self)
         self._lay_out()
         self._connect()
-        self._add_keys()
+        self._bind_acts()
+        self.rail.set_menu(self._settings_menu())
         self.show_view(WELCOME)
         self._show_strip()
         self._restore_recipe()
@@ -142,6 +133,12 @@ class MainWindow(QMainWindow):
     def show_run(self, name: str) -> None:
         self.session.choose(name)
         self.show_view("live")
+
+    def show_lineage(self, name: str) -> None:
+        """Its generations, with the run of it that is at work or was last."""
+        if runs := self.session.lineage(name):
+            self.session.choose(max(runs, key=lambda one: (one.at_work, one.changed_at)).name)
+            self.show_view("generations" if "generations" in self.views else "live")
 
     def show_recipe(self) -> None:
         """The place for a new experiment, with whatever was last written there."""
@@ -250,6 +247,28 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         About(self.session.workspace.folder, self).show()
 
+    def find(self) -> None:
+        """The palette, over the window."""
+        self.finder.open_with(Index(self._deeds.entries()))
+
+    def show_keys(self) -> None:
+        """The keys there are, and what has the focus."""
+        KeySheet(self.acts.sheet(), self._help_here(), self).show()
+
+    def _help_here(self) -> Help | None:
+        """What the widget that has the focus says of itself: a page that knows more is asked first."""
+        focus = self.focusWidget()
+        above = focus
+        while above is not None:
+            if (ask := getattr(above, "help_here", None)) is not None and (said := ask()):
+                return cast(Help, said)
+            above = above.parentWidget()
+        return hints.help_of(focus) if focus is not None else None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.finder.place()
+
     def _remember(self, chosen: Preferences) -> None:
         """What was chosen is in force and saved at once."""
         self.preferences = chosen
@@ -258,18 +277,25 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.apply(app, chosen.theme, chosen.scale)
+        self._tick_looks()
 
     def _settings_menu(self) -> QMenu:
         menu = theme.round_menu(QMenu(self))
-        chosen = self.preferences
-        _choices(menu, [(text, chosen.theme == name, partial(self.set_theme, name)) for name, text in THEMES])
+        self._themes = _choices(menu, [(text, name, partial(self.set_theme, name)) for name, text in THEMES])
         menu.addSeparator()
         scales = theme.round_menu(menu.addMenu("UI scale"))
-        _choices(scales, [(_percent(each), chosen.scale == each, partial(self.set_scale, each)) for each in preferences.SCALES])
+        self._scales = _choices(scales, [(_percent(each), each, partial(self.set_scale, each)) for each in preferences.SCALES])
         menu.addSeparator()
-        menu.addAction("Open folder…", self.choose_folder)
-        menu.addAction("Keyboard and about", self.show_about)
+        for name in ("window.folder", "go.find", "go.help", "window.about"):
+            menu.addAction(self.acts.actions[name])
+        self._tick_looks()
         return menu
+
+    def _tick_looks(self) -> None:
+        """The menu's marks stand at what is in force, wherever that was chosen."""
+        for group, chosen in ((self._themes, self.preferences.theme), (self._scales, self.preferences.scale)):
+            for act in group.actions():
+                act.setChecked(act.data() == chosen)
 
     # ---- the window itself ------------------------------------------------------------------------------------------------
 
@@ -340,16 +366,23 @@ class MainWindow(QMainWindow):
         self.strip.resume_asked.connect(self.session.resume)
         self.notice.pressed.connect(self.session.consent)
 
-    def _add_keys(self) -> None:
-        keys: dict[str, Callable[[], object]] = {
-            HOME_KEYS: lambda: self.show_view(WELCOME),
-            "Ctrl+O": self.choose_folder,
-            "Ctrl+Q": self.close,
+    def _bind_acts(self) -> None:
+        """What the window itself carries out, and all the rest."""
+        own: dict[str, Callable[[], object]] = {
+            "go.find": self.find,
+            "go.help": self.show_keys,
+            "go.home": lambda: self.show_view(WELCOME),
+            "run.duplicate": lambda: self._duplicate(self.session.chosen.name if self.session.chosen else ""),
+            "window.folder": self.choose_folder,
+            "window.full": lambda: self.showNormal() if self.isFullScreen() else self.showFullScreen(),
+            "window.about": self.show_about,
+            "window.close": self.close,
         }
-        for place, view in enumerate(VIEWS, 1):
-            keys[f"Ctrl+{place}"] = partial(self.show_view, view.name)
-        for sequence, act in keys.items():
-            QShortcut(QKeySequence(sequence), self).activated.connect(act)
+        if RECIPE in self.views:
+            own["window.new"] = self.show_recipe
+        self._deeds.bind(own)
+        self.acts.bind_button("window.sample", self.welcome.sample.button)
+        self.acts.refused.connect(self.say)
 
 
 def missing_in(folder: Path) -> str:
@@ -361,35 +394,6 @@ def missing_in(folder: Path) -> str:
     if (folder / "events.jsonl").exists():
         return f"{folder} has events.jsonl but no recipe.toml: without its recipe it is not a run that can be shown."
     return f"There is no run in {folder}: a run is a folder with a recipe.toml in it, and none is here or one level below."
-
-
-class About(QDialog):
-    """What this is, where its runs are, and the keys."""
-
-    def __init__(self, workspace: Path, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Keyboard and about")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 20, 24, 16)
-        column.setSpacing(8)
-        column.addWidget(theme.dress(QLabel(f"Filial {__version__}"), sentence=True))
-        column.addWidget(theme.dress(QLabel("Networks that learn from networks of their own kind. Apache-2.0."), prose=True))
-        where = theme.dress(QLabel(f"Runs are in {workspace}"), small=True, muted=True)
-        where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        where.setWordWrap(True)
-        column.addWidget(where)
-        column.addSpacing(8)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(24)
-        for row, (keys, what) in enumerate(KEYBOARD):
-            grid.addWidget(theme.dress(QLabel(keys), prose=True), row, 0)
-            grid.addWidget(QLabel(what), row, 1)
-        column.addLayout(grid)
-        column.addSpacing(8)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
 
 
 def _percent(scale: float) -> str:
@@ -406,12 +410,13 @@ def _scrolling(page: QWidget) -> QScrollArea:
     return area
 
 
-def _choices(menu: QMenu, options: Iterable[tuple[str, bool, Callable[[], None]]]) -> None:
-    """Exclusive items: text, whether it is the one in force, what choosing it does."""
+def _choices(menu: QMenu, options: Iterable[tuple[str, object, Callable[[], None]]]) -> QActionGroup:
+    """Exclusive items: text, the value it stands for, what choosing it does."""
     group = QActionGroup(menu)
-    for text, checked, choose in options:
+    for text, value, choose in options:
         act = group.addAction(text)
         act.setCheckable(True)
-        act.setChecked(checked)
+        act.setData(value)
         act.triggered.connect(choose)
         menu.addAction(act)
+    return group
