@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
@@ -33,16 +33,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio import preferences, theme, unsaved
+from studio import preferences, theme, trash, unsaved
 from studio.actions import Actions
 from studio.assistant import Assistant
+from studio.awake import Awake
 from studio.finding import Index
 from studio.key_sheet import About, Help, KeySheet
+from studio.later import Later
 from studio.leaving import Leaving, what_goes_on
 from studio.preferences import Preferences
 from studio.recipe_model import Snapshot
 from studio.session import Session
+from studio.settings import Emptying, Settings
 from studio.strip_model import strip_words
+from studio.tidings import Bell, Tidings
+from studio.trash import DiskUse
 from studio.views.data import DataView
 from studio.views.generations import GenerationsView
 from studio.views.live import LiveView
@@ -100,6 +105,8 @@ class MainWindow(QMainWindow):
         self.rail = rail.Rail([rail.Stop(*view[:3], f"Ctrl+{place}") for place, view in enumerate(VIEWS, 1)], HOME_KEYS)
         self.strip, self.notice = Strip(), Notice()
         self.assistant = Assistant(parent=self)
+        self.awake, self.bell, self.tidings = Awake(self), Bell(self), Tidings(session, self)
+        self._later = Later(self)
         self.welcome = WelcomeView(session)
         self.views = {view.name: view.make(session, self.assistant) for view in VIEWS}
         self._leaves = False  # it has been asked, or need not be, what becomes of what trains
@@ -182,6 +189,7 @@ class MainWindow(QMainWindow):
         self.session.open_workspace(folder)
         self._remember(replace(self.preferences, last_folder=str(folder)))
         self.notice.hide()
+        self._renew_settings()
         self.show_view("live" if is_run else WELCOME)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -247,7 +255,37 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         About(self.session.workspace.folder, self).show()
 
-    def find(self) -> None:
+    def show_settings(self) -> None:
+        dialog = Settings(self.preferences, self.session.workspace.folder, self)
+        dialog.changed.connect(self._remember)
+        dialog.folder_asked.connect(self.choose_folder)
+        dialog.trash_asked.connect(self._ask_for_trash)
+        dialog.show()
+
+    def empty_trash(self) -> None:
+        """Count what is in it, then ask."""
+        folder = self.session.workspace.folder
+        self._later.ask("trash", lambda: trash.disk_use(folder), self._ask_for_trash)
+
+    def _ask_for_trash(self, use: DiskUse) -> None:
+        if not use.trash:
+            self.say("The trash of this workspace is empty.")
+            return
+        folder, names = self.session.workspace.folder, [one.name for one in use.trash]
+        question = Emptying(use, self)
+        question.agreed.connect(lambda: self._later.ask("trash", lambda: _empty(folder, names), self._trash_emptied))
+        question.open()
+
+    def _trash_emptied(self, problem: str) -> None:
+        self.say(problem or "The trash is empty.")
+        self._renew_settings()
+
+    def _renew_settings(self) -> None:
+        for dialog in self.findChildren(Settings):
+            dialog.show_chosen(self.preferences)
+            dialog.show_workspace(self.session.workspace.folder)
+
+    def open_finder(self) -> None:
         """The palette, over the window."""
         self.finder.open_with(Index(self._deeds.entries()))
 
@@ -258,7 +296,7 @@ class MainWindow(QMainWindow):
     def _help_here(self) -> Help | None:
         """What the widget that has the focus says of itself: a page that knows more is asked first."""
         focus = self.focusWidget()
-        above = focus
+        above: QWidget | None = focus
         while above is not None:
             if (ask := getattr(above, "help_here", None)) is not None and (said := ask()):
                 return cast(Help, said)
@@ -278,6 +316,42 @@ class MainWindow(QMainWindow):
         assert isinstance(app, QApplication)
         theme.apply(app, chosen.theme, chosen.scale)
         self._tick_looks()
+        self._take_up(chosen)
+
+    def _take_up(self, chosen: Preferences) -> None:
+        """What else follows from what was chosen."""
+        for dialog in self.findChildren(Settings):
+            dialog.show_chosen(chosen)
+        if (use_own := getattr(self.views.get(RECIPE), "use_own", None)) is not None:
+            use_own(chosen.kept)
+        self._keep_awake()
+
+    # ---- while something trains -------------------------------------------------------------------------------------------
+
+    def _keep_awake(self) -> None:
+        at_work = [one for one in self.session.runs if one.at_work and not one.host] if self.preferences.stay_awake else []
+        self.awake.follow({status.pid for one in at_work if (status := one.run.status()) is not None})
+
+    def _tell(self, run: str, said: str, bad: bool) -> None:
+        """A run has come to an end, or to a stand: told where somebody might see it who does not look here."""
+        if not self.preferences.notify or self.isActiveWindow():
+            return
+        if not (self.notice.isVisible() and self.notice.act.text()):  # a question that waits for its answer stays
+            self.say(said)
+        self.bell.ring(run, said, bad)
+
+    def _look_at_run(self, run: str) -> None:
+        self.raise_()
+        self.activateWindow()
+        if self.session.followed(run) is not None:
+            self.show_run(run)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.bell.silence()
+
+    # ---- settings menu ----------------------------------------------------------------------------------------------------
 
     def _settings_menu(self) -> QMenu:
         menu = theme.round_menu(QMenu(self))
@@ -286,7 +360,7 @@ class MainWindow(QMainWindow):
         scales = theme.round_menu(menu.addMenu("UI scale"))
         self._scales = _choices(scales, [(_percent(each), each, partial(self.set_scale, each)) for each in preferences.SCALES])
         menu.addSeparator()
-        for name in ("window.folder", "go.find", "go.help", "window.about"):
+        for name in ("window.settings", "window.folder", "go.find", "go.help", "window.about"):
             menu.addAction(self.acts.actions[name])
         self._tick_looks()
         return menu
@@ -369,12 +443,14 @@ class MainWindow(QMainWindow):
     def _bind_acts(self) -> None:
         """What the window itself carries out, and all the rest."""
         own: dict[str, Callable[[], object]] = {
-            "go.find": self.find,
+            "go.find": self.open_finder,
             "go.help": self.show_keys,
             "go.home": lambda: self.show_view(WELCOME),
             "run.duplicate": lambda: self._duplicate(self.session.chosen.name if self.session.chosen else ""),
             "window.folder": self.choose_folder,
             "window.full": lambda: self.showNormal() if self.isFullScreen() else self.showFullScreen(),
+            "window.settings": self.show_settings,
+            "window.trash": self.empty_trash,
             "window.about": self.show_about,
             "window.close": self.close,
         }
@@ -382,7 +458,12 @@ class MainWindow(QMainWindow):
             own["window.new"] = self.show_recipe
         self._deeds.bind(own)
         self.acts.bind_button("window.sample", self.welcome.sample.button)
-        self.acts.refused.connect(self.say)
+        for refusing in (self.acts, self.awake):
+            refusing.refused.connect(self.say)
+        self.session.runs_changed.connect(self._keep_awake)
+        self.tidings.heard.connect(self._tell)
+        self.bell.asked.connect(self._look_at_run)
+        self._take_up(self.preferences)
 
 
 def missing_in(folder: Path) -> str:
@@ -394,6 +475,15 @@ def missing_in(folder: Path) -> str:
     if (folder / "events.jsonl").exists():
         return f"{folder} has events.jsonl but no recipe.toml: without its recipe it is not a run that can be shown."
     return f"There is no run in {folder}: a run is a folder with a recipe.toml in it, and none is here or one level below."
+
+
+def _empty(workspace: Path, names: list[str]) -> str:
+    """Empty the trash; a sentence if that failed."""
+    try:
+        trash.empty(workspace, names)
+    except OSError as error:
+        return f"{error.filename or workspace / 'trash'} cannot be deleted: {error.strerror or error}."
+    return ""
 
 
 def _percent(scale: float) -> str:

@@ -226,7 +226,7 @@ class WindowActs:
 def first_stop(part: QWidget) -> QWidget | None:
     """The first control of a part that Tab would reach; None if there is none."""
     stop = part.nextInFocusChain()
-    while stop is not part:
+    while stop is not None and stop is not part:
         reachable = bool(stop.focusPolicy() & Qt.FocusPolicy.TabFocus) and stop.isVisible() and stop.isEnabled()
         if reachable and part.isAncestorOf(stop):
             return stop

@@ -95,6 +95,11 @@ class RecipeView(QWidget):
         self.open.use_data(table)
         self._show()
 
+    def use_own(self, own: Mapping[str, int]) -> None:
+        """What a person wants kept of every new recipe's runs."""
+        self.open.use_own(own)
+        self._show()
+
     def fields(self) -> list[tuple[str, str, str]]:
         """Path, label and group of every field in the form, for whoever looks for one."""
         basic = [(field.path, recipe_fields.label_of(field), "Recipe") for field in self.open.layout.basic]

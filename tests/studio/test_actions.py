@@ -81,7 +81,7 @@ def test_that_no_key_of_the_window_is_one_that_types(window: MainWindow) -> None
 
 
 def test_that_every_act_of_the_window_has_a_key_or_is_found_by_name(window: MainWindow) -> None:
-    window.find()
+    window.open_finder()
     found = {one.title for one in window.finder._index._entries if one.kind == "act"}
     for act in window.acts.table.values():
         bound = act.name in window.acts.actions
@@ -354,7 +354,7 @@ def test_that_arrows_move_the_choice_and_escape_leaves_where_one_was(window: Mai
 
 def test_that_the_palette_finds_runs_lineages_and_fields(window: MainWindow) -> None:
     def find(question: str) -> None:
-        window.find()
+        window.open_finder()
         QTest.keyClicks(window.finder.line, question)
         QTest.keyClick(window.finder.line, KEYS.Key_Return)
 
@@ -369,7 +369,7 @@ def test_that_the_palette_finds_runs_lineages_and_fields(window: MainWindow) -> 
 
 
 def test_that_what_cannot_be_done_is_found_grey_with_its_reason_and_does_nothing(window: MainWindow) -> None:
-    window.find()
+    window.open_finder()
     QTest.keyClicks(window.finder.line, "kill the engine")
     [one] = window.finder.found
     assert one.why_not == "no run is at work"
@@ -380,7 +380,7 @@ def test_that_what_cannot_be_done_is_found_grey_with_its_reason_and_does_nothing
 
 
 def test_that_a_press_elsewhere_closes_the_palette(window: MainWindow) -> None:
-    window.find()
+    window.open_finder()
     window.rail.mark.setFocus()
     assert not window.finder.isVisible() and window.rail.mark.hasFocus()
 
