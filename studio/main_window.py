@@ -11,25 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
-    QShortcut,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QScrollArea,
@@ -38,22 +33,31 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import __version__
-from studio import preferences, theme, unsaved
+from studio import preferences, theme, trash, unsaved
+from studio.actions import Actions
 from studio.assistant import Assistant
+from studio.awake import Awake
+from studio.finding import Index
+from studio.key_sheet import About, Help, KeySheet
+from studio.later import Later
 from studio.leaving import Leaving, what_goes_on
 from studio.preferences import Preferences
 from studio.recipe_model import Snapshot
 from studio.session import Session
+from studio.settings import Emptying, Settings
 from studio.strip_model import strip_words
+from studio.tidings import Bell, Tidings
+from studio.trash import DiskUse
 from studio.views.data import DataView
 from studio.views.generations import GenerationsView
 from studio.views.live import LiveView
 from studio.views.queue import QueueView
 from studio.views.recipe import RecipeView
 from studio.views.welcome import WelcomeView
-from studio.widgets import rail
+from studio.widgets import hints, rail
+from studio.widgets.finder import Finder
 from studio.widgets.strip import Notice, Strip
+from studio.window_acts import WindowActs
 
 
 class View(NamedTuple):
@@ -87,17 +91,6 @@ WELCOME = "welcome"
 THEMES: tuple[tuple[theme.Choice, str], ...] = (("system", "System theme"), ("light", "Light theme"), ("dark", "Dark theme"))
 FIRST_SIZE = QSize(1280, 800)
 HOME_KEYS = "Ctrl+Home"
-KEYBOARD = (
-    ("Ctrl+Home", "the first screen"),
-    ("Ctrl+1, Ctrl+2, …", "the views, from the top of the rail"),
-    ("Ctrl+O", "open a folder"),
-    ("Ctrl+S, Ctrl+Z", "in a recipe: save it, undo; Ctrl+O opens one there"),
-    ("Alt+Up, Alt+Down, Delete", "in the queue: move a run, take it out"),
-    ("Tab, Shift+Tab", "from control to control"),
-    ("Arrows, Home, End", "in a chart: move the cursor"),
-    ("Esc", "in a chart: back to the newest; in a message: dismiss it"),
-    ("Ctrl+Q", "close the window"),
-)
 
 
 class MainWindow(QMainWindow):
@@ -112,15 +105,20 @@ class MainWindow(QMainWindow):
         self.rail = rail.Rail([rail.Stop(*view[:3], f"Ctrl+{place}") for place, view in enumerate(VIEWS, 1)], HOME_KEYS)
         self.strip, self.notice = Strip(), Notice()
         self.assistant = Assistant(parent=self)
+        self.awake, self.bell, self.tidings = Awake(self), Bell(self), Tidings(session, self)
+        self._later = Later(self)
         self.welcome = WelcomeView(session)
         self.views = {view.name: view.make(session, self.assistant) for view in VIEWS}
         self._leaves = False  # it has been asked, or need not be, what becomes of what trains
         self.pages = QStackedWidget()
         self._areas = {name: _scrolling(page) for name, page in {WELCOME: self.welcome, **self.views}.items()}
-        self.rail.set_menu(self._settings_menu())
+        self.acts = Actions(self, [(view.name, view.title) for view in VIEWS])
+        self._deeds = WindowActs(self)
+        self.finder = Finder(self)
         self._lay_out()
         self._connect()
-        self._add_keys()
+        self._bind_acts()
+        self.rail.set_menu(self._settings_menu())
         self.show_view(WELCOME)
         self._show_strip()
         self._restore_recipe()
@@ -142,6 +140,12 @@ class MainWindow(QMainWindow):
     def show_run(self, name: str) -> None:
         self.session.choose(name)
         self.show_view("live")
+
+    def show_lineage(self, name: str) -> None:
+        """Its generations, with the run of it that is at work or was last."""
+        if runs := self.session.lineage(name):
+            self.session.choose(max(runs, key=lambda one: (one.at_work, one.changed_at)).name)
+            self.show_view("generations" if "generations" in self.views else "live")
 
     def show_recipe(self) -> None:
         """The place for a new experiment, with whatever was last written there."""
@@ -185,6 +189,7 @@ class MainWindow(QMainWindow):
         self.session.open_workspace(folder)
         self._remember(replace(self.preferences, last_folder=str(folder)))
         self.notice.hide()
+        self._renew_settings()
         self.show_view("live" if is_run else WELCOME)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -250,6 +255,58 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         About(self.session.workspace.folder, self).show()
 
+    def show_settings(self) -> None:
+        dialog = Settings(self.preferences, self.session.workspace.folder, self)
+        dialog.changed.connect(self._remember)
+        dialog.folder_asked.connect(self.choose_folder)
+        dialog.trash_asked.connect(self._ask_for_trash)
+        dialog.show()
+
+    def empty_trash(self) -> None:
+        """Count what is in it, then ask."""
+        folder = self.session.workspace.folder
+        self._later.ask("trash", lambda: trash.disk_use(folder), self._ask_for_trash)
+
+    def _ask_for_trash(self, use: DiskUse) -> None:
+        if not use.trash:
+            self.say("The trash of this workspace is empty.")
+            return
+        folder, names = self.session.workspace.folder, [one.name for one in use.trash]
+        question = Emptying(use, self)
+        question.agreed.connect(lambda: self._later.ask("trash", lambda: _empty(folder, names), self._trash_emptied))
+        question.open()
+
+    def _trash_emptied(self, problem: str) -> None:
+        self.say(problem or "The trash is empty.")
+        self._renew_settings()
+
+    def _renew_settings(self) -> None:
+        for dialog in self.findChildren(Settings):
+            dialog.show_chosen(self.preferences)
+            dialog.show_workspace(self.session.workspace.folder)
+
+    def open_finder(self) -> None:
+        """The palette, over the window."""
+        self.finder.open_with(Index(self._deeds.entries()))
+
+    def show_keys(self) -> None:
+        """The keys there are, and what has the focus."""
+        KeySheet(self.acts.sheet(), self._help_here(), self).show()
+
+    def _help_here(self) -> Help | None:
+        """What the widget that has the focus says of itself: a page that knows more is asked first."""
+        focus = self.focusWidget()
+        above: QWidget | None = focus
+        while above is not None:
+            if (ask := getattr(above, "help_here", None)) is not None and (said := ask()):
+                return cast(Help, said)
+            above = above.parentWidget()
+        return hints.help_of(focus) if focus is not None else None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.finder.place()
+
     def _remember(self, chosen: Preferences) -> None:
         """What was chosen is in force and saved at once."""
         self.preferences = chosen
@@ -258,18 +315,61 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.apply(app, chosen.theme, chosen.scale)
+        self._tick_looks()
+        self._take_up(chosen)
+
+    def _take_up(self, chosen: Preferences) -> None:
+        """What else follows from what was chosen."""
+        for dialog in self.findChildren(Settings):
+            dialog.show_chosen(chosen)
+        if (use_own := getattr(self.views.get(RECIPE), "use_own", None)) is not None:
+            use_own(chosen.kept)
+        self._keep_awake()
+
+    # ---- while something trains -------------------------------------------------------------------------------------------
+
+    def _keep_awake(self) -> None:
+        at_work = [one for one in self.session.runs if one.at_work and not one.host] if self.preferences.stay_awake else []
+        self.awake.follow({status.pid for one in at_work if (status := one.run.status()) is not None})
+
+    def _tell(self, run: str, said: str, bad: bool) -> None:
+        """A run has come to an end, or to a stand: told where somebody might see it who does not look here."""
+        if not self.preferences.notify or self.isActiveWindow():
+            return
+        if not (self.notice.isVisible() and self.notice.act.text()):  # a question that waits for its answer stays
+            self.say(said)
+        self.bell.ring(run, said, bad)
+
+    def _look_at_run(self, run: str) -> None:
+        self.raise_()
+        self.activateWindow()
+        if self.session.followed(run) is not None:
+            self.show_run(run)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.bell.silence()
+
+    # ---- settings menu ----------------------------------------------------------------------------------------------------
 
     def _settings_menu(self) -> QMenu:
         menu = theme.round_menu(QMenu(self))
-        chosen = self.preferences
-        _choices(menu, [(text, chosen.theme == name, partial(self.set_theme, name)) for name, text in THEMES])
+        self._themes = _choices(menu, [(text, name, partial(self.set_theme, name)) for name, text in THEMES])
         menu.addSeparator()
         scales = theme.round_menu(menu.addMenu("UI scale"))
-        _choices(scales, [(_percent(each), chosen.scale == each, partial(self.set_scale, each)) for each in preferences.SCALES])
+        self._scales = _choices(scales, [(_percent(each), each, partial(self.set_scale, each)) for each in preferences.SCALES])
         menu.addSeparator()
-        menu.addAction("Open folder…", self.choose_folder)
-        menu.addAction("Keyboard and about", self.show_about)
+        for name in ("window.settings", "window.folder", "go.find", "go.help", "window.about"):
+            menu.addAction(self.acts.actions[name])
+        self._tick_looks()
         return menu
+
+    def _tick_looks(self) -> None:
+        """The menu's marks stand at what is in force, wherever that was chosen."""
+        for group, chosen in ((self._themes, self.preferences.theme), (self._scales, self.preferences.scale)):
+            for act in group.actions():
+                act.setChecked(act.data() == chosen)
 
     # ---- the window itself ------------------------------------------------------------------------------------------------
 
@@ -340,16 +440,30 @@ class MainWindow(QMainWindow):
         self.strip.resume_asked.connect(self.session.resume)
         self.notice.pressed.connect(self.session.consent)
 
-    def _add_keys(self) -> None:
-        keys: dict[str, Callable[[], object]] = {
-            HOME_KEYS: lambda: self.show_view(WELCOME),
-            "Ctrl+O": self.choose_folder,
-            "Ctrl+Q": self.close,
+    def _bind_acts(self) -> None:
+        """What the window itself carries out, and all the rest."""
+        own: dict[str, Callable[[], object]] = {
+            "go.find": self.open_finder,
+            "go.help": self.show_keys,
+            "go.home": lambda: self.show_view(WELCOME),
+            "run.duplicate": lambda: self._duplicate(self.session.chosen.name if self.session.chosen else ""),
+            "window.folder": self.choose_folder,
+            "window.full": lambda: self.showNormal() if self.isFullScreen() else self.showFullScreen(),
+            "window.settings": self.show_settings,
+            "window.trash": self.empty_trash,
+            "window.about": self.show_about,
+            "window.close": self.close,
         }
-        for place, view in enumerate(VIEWS, 1):
-            keys[f"Ctrl+{place}"] = partial(self.show_view, view.name)
-        for sequence, act in keys.items():
-            QShortcut(QKeySequence(sequence), self).activated.connect(act)
+        if RECIPE in self.views:
+            own["window.new"] = self.show_recipe
+        self._deeds.bind(own)
+        self.acts.bind_button("window.sample", self.welcome.sample.button)
+        for refusing in (self.acts, self.awake):
+            refusing.refused.connect(self.say)
+        self.session.runs_changed.connect(self._keep_awake)
+        self.tidings.heard.connect(self._tell)
+        self.bell.asked.connect(self._look_at_run)
+        self._take_up(self.preferences)
 
 
 def missing_in(folder: Path) -> str:
@@ -363,33 +477,13 @@ def missing_in(folder: Path) -> str:
     return f"There is no run in {folder}: a run is a folder with a recipe.toml in it, and none is here or one level below."
 
 
-class About(QDialog):
-    """What this is, where its runs are, and the keys."""
-
-    def __init__(self, workspace: Path, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Keyboard and about")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 20, 24, 16)
-        column.setSpacing(8)
-        column.addWidget(theme.dress(QLabel(f"Filial {__version__}"), sentence=True))
-        column.addWidget(theme.dress(QLabel("Networks that learn from networks of their own kind. Apache-2.0."), prose=True))
-        where = theme.dress(QLabel(f"Runs are in {workspace}"), small=True, muted=True)
-        where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        where.setWordWrap(True)
-        column.addWidget(where)
-        column.addSpacing(8)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(24)
-        for row, (keys, what) in enumerate(KEYBOARD):
-            grid.addWidget(theme.dress(QLabel(keys), prose=True), row, 0)
-            grid.addWidget(QLabel(what), row, 1)
-        column.addLayout(grid)
-        column.addSpacing(8)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
+def _empty(workspace: Path, names: list[str]) -> str:
+    """Empty the trash; a sentence if that failed."""
+    try:
+        trash.empty(workspace, names)
+    except OSError as error:
+        return f"{error.filename or workspace / 'trash'} cannot be deleted: {error.strerror or error}."
+    return ""
 
 
 def _percent(scale: float) -> str:
@@ -406,12 +500,13 @@ def _scrolling(page: QWidget) -> QScrollArea:
     return area
 
 
-def _choices(menu: QMenu, options: Iterable[tuple[str, bool, Callable[[], None]]]) -> None:
-    """Exclusive items: text, whether it is the one in force, what choosing it does."""
+def _choices(menu: QMenu, options: Iterable[tuple[str, object, Callable[[], None]]]) -> QActionGroup:
+    """Exclusive items: text, the value it stands for, what choosing it does."""
     group = QActionGroup(menu)
-    for text, checked, choose in options:
+    for text, value, choose in options:
         act = group.addAction(text)
         act.setCheckable(True)
-        act.setChecked(checked)
+        act.setData(value)
         act.triggered.connect(choose)
         menu.addAction(act)
+    return group

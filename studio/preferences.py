@@ -1,11 +1,11 @@
-"""What the window remembers of a person: theme, scale and the last folder in a plain file, the window's place in another.
+"""What the window remembers of a person: looks, the last folder, what is kept of new runs; the window's place in another file.
 
 studio.toml may be read, written and copied by hand; a value it cannot use counts as the default. Nothing of a run is here.
 """
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,6 +20,10 @@ from studio import theme
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
 
 
+SWITCHES = ("stay_awake", "notify")
+LEAST = {"keep_every_epochs": 1, "keep_full": 1, "keep_snapshots": 0}  # as the recipe has it
+
+
 @dataclass(frozen=True)
 class Preferences:
     """What a person chose. Saved at once whenever it changes."""
@@ -27,6 +31,17 @@ class Preferences:
     theme: Literal["system", "light", "dark"] = "system"
     scale: float = 1.0
     last_folder: str = ""  # what was opened last
+    stay_awake: bool = False  # the machine does not sleep while something trains
+    notify: bool = True  # say when a run ends, fails or stalls while another window is in front
+    keep_every_epochs: int | None = None  # what a new recipe says instead of its preset; None leaves the preset's
+    keep_full: int | None = None
+    keep_snapshots: int | None = None
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """The fields of a recipe that are a person's own in every new one."""
+        own = {"keep.every_epochs": self.keep_every_epochs, "keep.full": self.keep_full, "keep.snapshots": self.keep_snapshots}
+        return {path: value for path, value in own.items() if value is not None}
 
 
 def folder() -> Path:
@@ -46,7 +61,13 @@ def load() -> Preferences:
         read = replace(read, scale=float(scale))
     if isinstance(known.get("last_folder"), str):
         read = replace(read, last_folder=known["last_folder"])
-    return read
+    switches = {name: known[name] for name in SWITCHES if isinstance(known.get(name), bool)}
+    counts = {name: known[name] for name, least in LEAST.items() if _is_count(known.get(name), least)}
+    return replace(read, **switches, **counts)
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def save(chosen: Preferences) -> None:
@@ -55,7 +76,11 @@ def save(chosen: Preferences) -> None:
     document = tomlkit.document()
     with contextlib.suppress(OSError, ValueError, TOMLKitError):
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    document.update({"theme": chosen.theme, "scale": chosen.scale, "last_folder": chosen.last_folder})
+    for name, value in asdict(chosen).items():
+        if value is None:
+            document.pop(name, None)
+        else:
+            document[name] = value
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         processes.write_aside(path, tomlkit.dumps(document).encode())

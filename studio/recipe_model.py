@@ -59,6 +59,7 @@ class OpenRecipe:
     """One recipe being written. Every act that changes it is one step of undo."""
 
     def __init__(self, preset: str = FIRST) -> None:
+        self._own: Mapping[str, int] = {}  # what a person has instead of every preset's value
         self._now = _preset(preset)
         self._past: list[Snapshot] = []
         self._future: list[Snapshot] = []
@@ -199,7 +200,7 @@ class OpenRecipe:
         if not self.preset or self.path is not None or self.unsaved or here == data:
             return self._now
         fitting = (name for name in presets().get(method, []) if _kinds(_shipped_text(name)).get("data") == data)
-        return _preset(next(fitting, self.preset))
+        return _preset(next(fitting, self.preset), self._own)
 
     def reset(self, path: str) -> None:
         """One field as in the preset; a kind that was changed brings its whole table back."""
@@ -312,7 +313,15 @@ class OpenRecipe:
     # ---- presets and files ------------------------------------------------------------------------------------------------
 
     def take_preset(self, name: str) -> None:
-        self._step(_preset(name))
+        self._step(_preset(name, self._own))
+
+    def use_own(self, own: Mapping[str, int]) -> None:
+        """A person's own values for every preset taken from now on; one in which nothing was changed begins anew with them."""
+        untouched = bool(self.preset) and self.path is None and not self.unsaved
+        self._own = dict(own)
+        if untouched:
+            self._now = _preset(self.preset, self._own)
+            self._read()
 
     def open_text(self, text: str, name: str, lineage: str = "") -> None:
         """A recipe that is in no file yet, such as a run's, under another lineage's name if one is given.
@@ -410,9 +419,21 @@ def _shipped_text(name: str) -> str:
     return recipe.shipped_text(name)
 
 
-def _preset(name: str) -> Snapshot:
+def _preset(name: str, own: Mapping[str, int] | None = None) -> Snapshot:
+    """A recipe that comes with Filial, with a person's own values in it: they count as changed from the preset."""
     text = _shipped_text(name)
+    if own:
+        document = tomlkit.parse(text)
+        for path, value in own.items():
+            if recipe_fields.value_in(_table_of(text), _field(path)) != value:
+                _put(document, path, value)
+        text = tomlkit.dumps(document)
     return Snapshot(text, preset=name, saved=text)
+
+
+@cache
+def _field(path: str) -> Field:
+    return next(field for field in recipe_fields.in_force({}) if field.path == path)
 
 
 @lru_cache(maxsize=64)

@@ -250,6 +250,13 @@ class LiveView(QWidget):
         """Lists of combos and menus are windows of their own."""
         return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.window() is self.window()
 
+    def focus_filter(self) -> None:
+        """That of the log, which is unfolded for it."""
+        self._log_by_hand = False
+        self._fit()
+        self.drawer.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self._to_drawer.start()
+
     def _fold_by_hand(self, folded: bool) -> None:
         self._log_by_hand = folded
 

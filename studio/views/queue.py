@@ -273,6 +273,10 @@ class QueueView(QWidget):
         self._wanted = wanted
         self._show()
 
+    def focus_filter(self) -> None:
+        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter.selectAll()
+
     def _show_all(self) -> None:
         self.filter.clear()
         self.segment.choose("All")

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy,
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe
-from studio import recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
+from studio import actions, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
 from studio.assistant import Assistant
 from studio.recipe_checks import Check, Known, Remedy
 from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
@@ -34,7 +34,7 @@ from studio.widgets.schedules import SchedulesCard
 
 WEIGHTS = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)"
 FILTER = "Recipes (*.toml);;All files (*)"
-KEYS: Mapping[str, str] = {"Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo", "Ctrl+Y": "redo", "Ctrl+S": "save", "Ctrl+O": "ask_open"}
+KEYS: Mapping[str, str] = actions.heard_in("recipe")
 
 
 class RecipeView(QWidget):
@@ -94,6 +94,25 @@ class RecipeView(QWidget):
         """Train on these pictures: another data table, everything else as it is."""
         self.open.use_data(table)
         self._show()
+
+    def use_own(self, own: Mapping[str, int]) -> None:
+        """What a person wants kept of every new recipe's runs."""
+        self.open.use_own(own)
+        self._show()
+
+    def fields(self) -> list[tuple[str, str, str]]:
+        """Path, label and group of every field in the form, for whoever looks for one."""
+        basic = [(field.path, recipe_fields.label_of(field), "Recipe") for field in self.open.layout.basic]
+        grouped = [
+            (field.path, recipe_fields.label_of(field), group.title)
+            for group in self.open.layout.groups
+            for field in group.fields
+        ]
+        return basic + grouped
+
+    def reveal(self, path: str) -> None:
+        """Bring a field into sight and give it the focus."""
+        self.form.reveal(path)
 
     def kept(self) -> Snapshot | None:
         """What would be lost with the window."""
@@ -169,6 +188,11 @@ class RecipeView(QWidget):
         is_changed = not recipe_model.same(before, self.open.value(field))
         reset = f"Reset to {recipe_fields.said(field, before) or 'nothing'}" if is_changed else ""
         self.form.show_foot(field.path, FootWords(*recipe_words.foot(field, self.open, self._facts()), reset))
+
+    def _explained(self, path: str) -> str:
+        """What the pointer over a field is told: all that the foot says of the one in focus."""
+        field = self.open.field(path)
+        return "\n\n".join(recipe_words.foot(field, self.open, self._facts())) if field is not None else ""
 
     def _show_head(self, asked: Recipe, errors: Mapping[str, str]) -> None:
         labels = {field.path: recipe_fields.label_of(field) for field in self.open.layout.fields}
@@ -323,6 +347,26 @@ class RecipeView(QWidget):
         self.open.redo()
         self._changed()
 
+    # what keys do that have a button of their own
+
+    def measure(self) -> None:
+        self.cost.button.click()
+
+    def queue(self) -> None:
+        self.head.queue.click()
+
+    def start(self) -> None:
+        self.head.start.click()
+
+    def why_not(self, act: str) -> str:
+        """Why an act of KEYS cannot be done now; empty if it can."""
+        if act in ("undo", "redo"):
+            return "" if getattr(self.open, f"can_{act}") else f"there is nothing to {act}"
+        if act == "measure":
+            return "" if self.cost.button.isEnabled() else "mend the refused values first"
+        button = {"queue": self.head.queue, "start": self.head.start}.get(act)
+        return "" if button is None or button.isEnabled() else button.toolTip()
+
     def _browse(self, path: str) -> None:
         field = self.open.field(path)
         if field is None:
@@ -463,6 +507,7 @@ class RecipeView(QWidget):
         form.edited.connect(self._edit)
         form.settled.connect(self._settle)
         form.focused.connect(self._show_foot)
+        form.explain = self._explained
         form.reset_asked.connect(self._reset)
         form.reset_all_asked.connect(self._reset_all)
         form.browse_asked.connect(self._browse)

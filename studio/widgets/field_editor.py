@@ -3,7 +3,7 @@
 It is given texts and gives signals; what a value means and whether it is taken is decided elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio import theme
+from studio.widgets import hints
 from studio.widgets.card import ElidedLabel
 
 DOT, LABEL, EDITOR = 16, 122, 148  # widths of the columns, pixels at scale 1
@@ -112,6 +113,7 @@ class FieldEditor(QWidget):
     def __init__(self, about: FieldWords, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.about = about
+        self.explain: Callable[[str], str] = lambda path: ""
         self.dot = Dot()
         self.label = theme.dress(ElidedLabel(about.label), prose=False)
         self.label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
@@ -161,6 +163,12 @@ class FieldEditor(QWidget):
         elif isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut and not _is_popup(event):
             self.settled.emit(self.about.path)
         return False
+
+    def event(self, event: QEvent) -> bool:
+        """What the field is, for a pointer that rests on the row, and for Shift+F1."""
+        if event.type() in (QEvent.Type.ToolTip, QEvent.Type.QueryWhatsThis, QEvent.Type.WhatsThis):
+            hints.put_hint(self, self.explain(self.about.path))
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A press on the label or the hint asks what the field is."""

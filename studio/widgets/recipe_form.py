@@ -3,7 +3,7 @@
 It is given what to show and gives signals; rows that stay keep their editors, so that typing is never interrupted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -130,6 +130,7 @@ class RecipeForm(Card):
         self.groups: dict[str, _Group] = {}
         self._sections: tuple[Section, ...] = ()
         self._in_focus = ""
+        self.explain: Callable[[str], str] = lambda path: ""  # what a field is, asked when the pointer rests on it
         self.preset = theme.dress(QPushButton(), small=True)
         self.preset_menu = theme.round_menu(QMenu(self))
         self.preset.setMenu(self.preset_menu)
@@ -211,6 +212,10 @@ class RecipeForm(Card):
         self._in_focus = path
         self._foot.show_words(said)
 
+    def help_here(self) -> tuple[str, str, str]:
+        """What the foot says of the field in focus."""
+        return self._foot.label.text(), self._foot.place.text(), self._foot.text.text()
+
     def reveal(self, path: str) -> None:
         """Unfold what hides a field and give it the focus."""
         row = self.rows.get(path)
@@ -226,6 +231,7 @@ class RecipeForm(Card):
 
     def _row(self, about: FieldWords) -> FieldEditor:
         row = FieldEditor(about)
+        row.explain = lambda path: self.explain(path)
         for mine, its in (
             (self.edited, row.edited),
             (self.settled, row.settled),

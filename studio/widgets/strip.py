@@ -68,6 +68,11 @@ class Strip(QFrame):
         self._connect()
         self.show_words(StripWords("No run at work"))
 
+    @property
+    def said(self) -> StripWords:
+        """What it says now, so that keys do what its buttons do."""
+        return self._said
+
     def show_words(self, said: StripWords) -> None:
         self._said = said
         had_focus = self._focused_act()
