@@ -4,6 +4,7 @@ Everything here is a pure function of the recipe and the pictures, so that a res
 machine see the same pictures in the same order. C channels, N pictures, B of them in a batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,13 +139,21 @@ def _evaluated(asked: Unlabelled, folder: Path, tell: Tell, mean: tuple[float, .
     return Prepared(pictures, parts, pictures.labels[parts.train], mean, std, parts.test[:PROBES])
 
 
+def whole(epoch: int) -> tuple[View, ...]:
+    """No crops: the picture itself."""
+    return ()
+
+
 class Batches:
     """Training pictures on the device, a step's worth at a time: a pure function of (seed, epoch, place in the epoch).
 
     An epoch is cut into equal portions of at most `batch` pictures, so that each picture is seen once and no step is tiny.
+    `views`: the kinds of crops of an epoch.
     """
 
-    def __init__(self, data: Prepared, recipe: RunRecipe, device: torch.device, views: tuple[View, ...] = ()) -> None:
+    def __init__(
+        self, data: Prepared, recipe: RunRecipe, device: torch.device, views: Callable[[int], tuple[View, ...]] = whole
+    ) -> None:
         self._data = data
         self._seed = recipe.seed
         self._asked = recipe.augment
@@ -166,12 +175,13 @@ class Batches:
 
     def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
         """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""
-        if not self._views:
+        views = self._views(epoch)
+        if not views:
             drawn_BU = self._numbers(epoch, index_B, 0, NUMBERS)
             varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
             return (self._data.normalised(varied)[None],)
         found, first = [], 0
-        for view in self._views:
+        for view in views:
             drawn_VBU = torch.stack(
                 [self._numbers(epoch, index_B, first + crop, crops.numbers(view)) for crop in range(view.count)]
             )
