@@ -119,6 +119,20 @@ def load_model(folder: Path, model: nn.Module, part: str = "model") -> None:
         raise Refused(f"{folder} does not hold the weights of this network: {error}") from None
 
 
+def kept(folder: Path) -> Path:
+    """The file of what a run is kept for: the average of its student where there is one, else the student."""
+    average = folder / "teacher.safetensors"
+    return average if average.exists() else folder / "model.safetensors"
+
+
+def load_kept(folder: Path) -> dict[str, Tensor]:
+    """Its tensors, heads among them. Raises Refused if they cannot be read."""
+    try:
+        return load_file(kept(folder))
+    except (SafetensorError, OSError) as error:
+        raise Refused(f"{folder} cannot be read: {error}") from None
+
+
 def load_weights(folder: Path) -> dict[str, dict[str, Tensor]]:
     """What `save` was given. Raises Refused if it cannot be read."""
     try:

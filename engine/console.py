@@ -170,7 +170,7 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
 
 def _tested(state: RunState) -> tuple[str, float] | None:
     """What a finished run reached on test: accuracy, or k-NN where nothing classifies."""
-    names = (name for name in ("test/accuracy", "knn/teacher@test") if name in state.curves)
+    names = (name for name in ("test/accuracy", "knn/teacher@test", "knn/student@test") if name in state.curves)
     return next(((name, state.curves[name].last) for name in names if state.curves[name].kept.any()), None)
 
 

@@ -20,13 +20,12 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from engine import decide, processes, rates, scaled
+from engine import decide, methods, processes, rates, scaled
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.fields import tag_of
-from engine.methods import METHODS
 from engine.models import imported
 from engine.probes.accuracy import predict
-from engine.recipe import RecipeFile, RunRecipe
+from engine.recipe import UNTAUGHT, RecipeFile, RunRecipe
 from engine.run import Refused, Run
 from engine.train import built_from, device_memory_gib, facts_of, is_out_of_memory, learn, optimizer_for, with_field
 from engine.words import count, plural
@@ -119,8 +118,11 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
 
 def _outside_teacher(asked: RunRecipe, workspace: Path) -> RunRecipe | None:
     """The recipe of a run of another lineage that teaches F0, if it is in this workspace."""
-    with contextlib.suppress(OSError, ValueError):
-        return Run(workspace / asked.teacher).recipe() if asked.teacher else None
+    with contextlib.suppress(OSError, ValueError, Refused):
+        if asked.teacher:
+            run = Run(workspace / asked.teacher)
+            known = decide.read(run)
+            return known.recipe if known else run.recipe()
     return None
 
 
@@ -155,15 +157,21 @@ class Twin:
             student = built_from(asked, data).network()
             if asked.model.freeze:
                 imported.freeze_backbone(student)
-            teacher = built_from(taught_by or asked, data).network() if asked.teacher else None
+            teacher = _teacher(asked, taught_by or asked, data) if asked.teacher else None
         except ValueError as error:
             raise Refused(with_field(error)) from None
         self.data = data
-        self.method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher).to(self.device).train()
-        self.batches = Batches(data, asked, self.device, self.method.views)
+        self.method = methods.build(asked.method, student, teacher).to(self.device).train()
+        self.batches = Batches(data, asked, self.device, self.method.views_at)
         self.method.plan(rates.schedules(asked, self.batches.per_epoch), self.batches.per_epoch)
         self.optimizer = optimizer_for(asked, self.method)
         self.step = 0
+
+    @property
+    def last_epochs(self) -> int:
+        """How many at the end see other crops, so that their steps cost another time."""
+        views = self.method.views
+        return sum(self.method.views_at(epoch) != views for epoch in range(self.asked.training.epochs))
 
     def take_step(self, precision: str) -> None:
         batch = self.batches.at(*divmod(self.step, self.batches.per_epoch))
@@ -185,6 +193,14 @@ class Twin:
         return time.perf_counter() - began
 
 
+def _teacher(asked: RunRecipe, theirs: RunRecipe, data: Prepared) -> nn.Module:
+    """A fresh network, which costs what a trained one does; where classes play no part, with the heads it would have."""
+    network = built_from(theirs, data).network()
+    if not isinstance(asked.method, UNTAUGHT):
+        return network
+    return methods.headed(asked.teacher, scaled.resolve(theirs, facts_of(data))[0].method, network)
+
+
 def _cost(
     asked: RunRecipe,
     decided: decide.Decided,
@@ -203,12 +219,15 @@ def _cost(
         return seconds[precision]
 
     precision = decide.choose_precision(asked, decided, seconds_of).precision
-    step_s = seconds[precision] if precision in seconds else seconds_of(precision)
+    step_s = last_s = seconds[precision] if precision in seconds else seconds_of(precision)
+    if last := twin.last_epochs:
+        twin.step = (twin.asked.training.epochs - last) * twin.batches.per_epoch
+        last_s = seconds_of(precision)
     tell(f"measuring memory and validation of F{asked.generation}")
     kept = _bytes(tensor for part in twin.method.weights().values() for tensor in part.values())
     return Cost(
         step_s=step_s,
-        run_s=_run_seconds(twin, step_s),
+        run_s=_run_seconds(twin, step_s, last_s),
         precision=precision,
         memory=_memory(twin, precision),
         kept_bytes=kept,
@@ -228,15 +247,17 @@ def _step_seconds(twin: Twin, precision: str, between: Callable[[], None]) -> fl
     return statistics.median(times)
 
 
-def _run_seconds(twin: Twin, step_s: float) -> float:
+def _run_seconds(twin: Twin, step_s: float, last_s: float) -> float:
     """Steps, a validation every so many epochs, and the report's pass over test and training pictures."""
     asked, parts = twin.asked, twin.data.split
     validations = -(-asked.training.epochs // asked.probes.every_epochs)
     once, at_last = len(parts.val), len(parts.test) + len(parts.train)
     if not twin.method.classifies:  # neighbours are sought among the training pictures, for student and teacher
-        once, at_last = 2 * (once + len(parts.train)), 4 * (at_last + len(parts.val))
+        networks = 1 + twin.method.judges_teacher
+        once, at_last = networks * (once + len(parts.train)), 2 * networks * (at_last + len(parts.val))
     looked_at = validations * once + at_last
-    return asked.training.epochs * twin.batches.per_epoch * step_s + looked_at * _look_seconds(twin)
+    epochs_s = (asked.training.epochs - twin.last_epochs) * step_s + twin.last_epochs * last_s
+    return epochs_s * twin.batches.per_epoch + looked_at * _look_seconds(twin)
 
 
 def _look_seconds(twin: Twin) -> float:

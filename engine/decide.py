@@ -169,12 +169,12 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
         kept = ", ".join(str(checkpoint_step(path)) for path in teacher.checkpoint_folders())
         remedy = f"method.teacher_step: write one of {kept}" if kept else "bring its checkpoints back"
         raise Refused(f"teacher: {asked.teacher} has no checkpoint at step {step}; {remedy}")
-    return Teacher(asked.teacher, step, checkpoint.file_sha256(folder / "model.safetensors"))
+    return Teacher(asked.teacher, step, checkpoint.file_sha256(checkpoint.kept(folder)))
 
 
 def check_teacher(run: Run, pinned: Teacher) -> None:
     """Raises Refused if the teacher's weights are no longer those this run began with."""
-    path = pinned.folder(run.workspace) / "model.safetensors"
+    path = checkpoint.kept(pinned.folder(run.workspace))
     if not path.exists():
         raise Refused(f"teacher: {path} is gone, but {run.name} began with it; bring it back")
     if checkpoint.file_sha256(path) != pinned.sha256:

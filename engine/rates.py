@@ -24,7 +24,15 @@ def schedules(asked: Experiment, per_epoch: int) -> dict[str, schedule.Schedule]
         found["schedule/weight_decay"] = schedule.cosine(asked.optimizer.weight_decay, method.weight_decay_final, total)
         found["schedule/momentum"] = schedule.cosine(_number(method.momentum), method.momentum_final, total)
         found["schedule/teacher_temp"] = _teacher_temperature(method, per_epoch)
+    if isinstance(method, Dinov2) and method.high_epochs:
+        found["schedule/global_size"] = _global_size(method, total, total - method.high_epochs * per_epoch)
     return found
+
+
+def _global_size(method: Dinov2, total: int, first: int) -> schedule.Schedule:
+    """The side of a global crop, px: larger from step `first` on."""
+    usual, large = _number(method.global_size), float(method.high_size)
+    return lambda step: large if step >= first else usual
 
 
 def _teacher_temperature(method: Dino, per_epoch: int) -> schedule.Schedule:

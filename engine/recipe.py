@@ -27,6 +27,7 @@ ANY_FOLDER = "write a folder with pictures"
 LABELLED_FOLDER = "write the folder with one sub-folder a class"
 UNTAUGHT = (Dino,)  # methods that need no labels; they take pictures with labels too
 ALONE = (Supervised, Dino)  # methods whose F0 is the whole lineage: nobody of another generation teaches
+EITHER = (Dinov2,)  # of these, methods that learn from a run of another lineage if they are given one
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -74,6 +75,7 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     stem: Annotated[Literal["patch", "conv"], knob("Stem", "How pixels become tokens: one large convolution, or a few small ones with BatchNorm, which learn sooner from few pictures.", source="paper", why="arXiv:2010.11929: patch; the convolutional stem is Xiao et al. 2021, arXiv:2106.14881")] = "patch"  # fmt: skip
     registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64)] = 0  # fmt: skip
     drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
+    layer_scale: Annotated[float, knob("LayerScale", "What each residual branch is multiplied by at first, learned for each feature; keeps deep networks steady. 0 does without.", ge=0, le=1, why="DINOv2: 1e-5; shallow networks need none")] = 0.0  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     freeze: Annotated[bool, _FREEZE] = False
 
@@ -594,6 +596,8 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
         problem = f"{marks[0]} lies within the warm-up of schedule.warmup_epochs = {recipe.schedule.warmup_epochs:g}"
         yield RecipeError("schedule.milestones", problem + "; shorten the warm-up, or begin to fall later")
     yield from _model_contradictions("model", recipe.model)
+    if isinstance(recipe.method, Dinov2):
+        yield from _dinov2_contradictions(recipe.method, recipe)
     if isinstance(recipe.method, Dino):
         yield from _crop_contradictions(recipe.method, recipe.model)
     if isinstance(recipe.data, Own) and not recipe.data.path.strip():
@@ -655,6 +659,25 @@ def _crop_contradictions(method: Dino, model: Model) -> Iterator[RecipeError]:
         yield RecipeError("method.local_crops", problem)
 
 
+def _dinov2_contradictions(method: Dinov2, recipe: Experiment) -> Iterator[RecipeError]:
+    """A frozen teacher, and larger crops at last."""
+    taught = method.teacher_run or getattr(recipe, "teacher", "")
+    if taught and isinstance(recipe.model, Vit) and recipe.model.drop_path:
+        problem = f"{recipe.model.drop_path:g} leaves blocks out, but a student of a frozen teacher keeps them all"
+        yield RecipeError("model.drop_path", f"{problem}; write 0")
+    if not method.high_epochs:
+        return
+    patch = recipe.model.patch if isinstance(recipe.model, Vit) else 1
+    usual = method.global_size if isinstance(method.global_size, int) else 0
+    if method.high_size <= usual or method.high_size % patch:
+        least = max(method.high_size, usual + 1)
+        problem = f"{method.high_size} px are not whole patches of more than method.global_size = {method.global_size}"
+        yield RecipeError("method.high_size", f"{problem}; write {-(-least // patch) * patch}, or method.high_epochs = 0")
+    if method.high_epochs >= recipe.training.epochs:
+        problem = f"{method.high_epochs} are all of training.epochs = {recipe.training.epochs}"
+        yield RecipeError("method.high_epochs", f"{problem}; write fewer, or a larger method.global_size from the start")
+
+
 def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
     yield from _model_contradictions("teacher_model", recipe.teacher_model)
     if not recipe.generations and not isinstance(recipe.teacher_model, SameModel):
@@ -695,5 +718,5 @@ def _run_contradictions(recipe: RunRecipe) -> Iterator[RecipeError]:
         yield RecipeError("teacher", f"is empty, but generation {recipe.generation} learns from the one before; write its run")
     if getattr(recipe.method, "teacher_run", ""):
         yield RecipeError("method.teacher_run", "is for a lineage's recipe; in a run's write teacher")
-    if bool(recipe.teacher) == isinstance(recipe.method, ALONE):
+    if bool(recipe.teacher) == isinstance(recipe.method, ALONE) and not isinstance(recipe.method, EITHER):
         yield RecipeError("method.name", "a run with a teacher needs a method that listens to it; a run without one is supervised or dino")  # fmt: skip

@@ -26,7 +26,9 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
         forks = lineages.branches(runs)
     except ComparisonError as error:
         raise Refused(str(error)) from None
-    measured = "k-NN of the teacher" if isinstance(runs[0].recipe().method, Dino) else "Accuracy"
+    first = runs[0].recipe()
+    kept = "student" if first.teacher else "teacher"  # of a frozen teacher's student its own average is kept
+    measured = f"k-NN of the {kept}" if isinstance(first.method, Dino) else "Accuracy"
     if json_wanted:
         whole = {"lineage": name, **as_json(lineage, judged, measured)}
         whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}

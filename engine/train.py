@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import checkpoint, commands, decide, events, models, processes, rates, recipe, scaled
+from engine import checkpoint, commands, decide, events, methods, models, processes, rates, recipe, scaled
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
 from engine.data.answers import Answers
@@ -185,14 +185,16 @@ class Training:
             student = self.built_from.network()
             weights = self.start_from_file(student)
             teacher = self.load_teacher(pinned) if pinned else None
-            method = METHODS[tag_of(type(asked.method))](asked.method, student, teacher)
+            method = methods.build(asked.method, student, teacher)
+        except RecipeErrors:  # which name their field whole
+            raise
         except ValueError as error:
             raise Failed(with_field(error)) from None
         self.method: Method = method.to(self.device).train()
-        for view in method.views:
-            if problem := models.reads(student, self.data.pictures.channels, view.size):
-                raise Failed(f"method: crops of {view.size} px do not fit this network: {problem}")
-        self.batches = Batches(self.data, asked, self.device, self.method.views)
+        for network, size in method.readers():
+            if problem := models.reads(network, self.data.pictures.channels, size):
+                raise Failed(f"method: crops of {size} px do not fit this network: {problem}")
+        self.batches = Batches(self.data, asked, self.device, self.method.views_at)
         self.total_steps = asked.training.epochs * self.batches.per_epoch
         self.log_every = max(1, self.total_steps // TICKS)
         self.plan()
@@ -231,19 +233,22 @@ class Training:
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = pinned.folder(self.run.workspace)
         theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
-        average = folder / "teacher.safetensors"
-        if not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
+        by_heads = isinstance(self.asked.method, recipe.UNTAUGHT)
+        if not by_heads and not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
             raise Refused(
                 f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
-                f'model.weights = "{average if average.exists() else folder / "model.safetensors"}", model.freeze = true'
+                f'model.weights = "{checkpoint.kept(folder)}", model.freeze = true'
             )
-        if theirs.get("classes") != ours["classes"]:
+        if not by_heads and theirs.get("classes") != ours["classes"]:
             raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")
         if _shape(theirs) != _shape(ours):
             raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
         if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
             raise Refused(f"teacher: {pinned.run} {LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE}")
         teacher = checkpoint.read_state(folder).build.network()
+        if by_heads:
+            learned = decide.read(Run(folder.parents[1]))
+            return methods.headed(pinned.run, learned and learned.recipe.method, teacher, checkpoint.load_kept(folder))
         checkpoint.load_model(folder, teacher)
         return teacher
 
@@ -336,6 +341,8 @@ class Training:
         epoch, place = divmod(self.step, self.batches.per_epoch)
         batch = self.batches.at(epoch, place)
         self.waited_s += time.perf_counter() - began
+        if place == 0:
+            self.tell_of_crops(epoch)
         self.set_rates()
         self.seed("step", self.asked.seed, self.step)  # dropout too is a function of the step
         values = learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, self.decided.precision)
@@ -346,6 +353,13 @@ class Training:
         self.meter.add(values)
         if self.step % self.log_every == 0:
             self.tick()
+
+    def tell_of_crops(self, epoch: int) -> None:
+        """Where an epoch's crops are others than those of the epoch before."""
+        now, before = self.method.views_at(epoch), self.method.views_at(max(0, epoch - 1))
+        if now != before:
+            sizes = " and ".join(count(view.size) for view in now)
+            self.attempt.record(events.PhaseBegan(name="training", detail=f"crops of {sizes} px from epoch {epoch + 1} on"))
 
     def pass_over(self) -> None:
         """A step without learning: its batch has done harm once."""

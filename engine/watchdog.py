@@ -112,7 +112,9 @@ class Case:
 
     @property
     def half_life(self) -> float:
-        """Steps that the teacher looks back."""
+        """Steps that the teacher looks back; a frozen one is no average."""
+        if getattr(self.asked, "teacher", ""):
+            return math.nan
         momentum = self["schedule/momentum"]
         return schedule.half_life(momentum) if 0 <= momentum <= 1 else math.nan
 
@@ -132,6 +134,12 @@ def settling_steps(asked: Experiment, per_epoch: int, total_steps: int) -> int:
     epochs = [asked.schedule.warmup_epochs, getattr(asked.method, "freeze_epochs", 0)]
     numbers = [float(value) * per_epoch for value in epochs if not isinstance(value, str)]
     return round(max([SETTLING * total_steps, *numbers]))
+
+
+def larger_from(asked: Experiment, per_epoch: int, total_steps: int) -> float:
+    """The step at which crops become larger; infinite where they never do."""
+    last = getattr(asked.method, "high_epochs", 0)
+    return total_steps - last * per_epoch if last else math.inf
 
 
 # ---- the rules ----------------------------------------------------------------------------------------------------------
@@ -492,6 +500,11 @@ class Watchdog:
         return Diagnosed(step=step, verdict=NOT_FINITE, since=first_step - 1, evidence=evidence, cause=cause, remedies=remedies)
 
     def _close(self, step: int) -> Iterator[Told]:
+        first = larger_from(self.asked, self.per_epoch, self.total_steps)
+        if self._before <= first < step:  # what was usual was so of other crops
+            self._gradients.clear()
+            self._losses.clear()
+            self.quiet_until = max(self.quiet_until, step + round(SETTLING * (self.total_steps - first)))
         case = self.last = self.case(step)
         settled = replace(case, step=step - (PATIENCE - 1) * self.block).settled  # as many blocks as a verdict takes
         for name, rule in RULES.items():

@@ -50,6 +50,7 @@ GROUPS = {  # fields of a method that stand elsewhere than under "Method"
     **dict.fromkeys(("centering", "center_momentum", "student_temp", "momentum_final", "average_buffers"), COLLAPSE),
     **dict.fromkeys(("teacher_temp_start", "teacher_temp_warmup_epochs"), COLLAPSE),
     **dict.fromkeys(("mask_probability", "mask_ratio_low", "mask_ratio_high"), "Hidden patches"),
+    **dict.fromkeys(("high_epochs", "high_size"), "Crops"),
     **dict.fromkeys(("separate_heads", "patch_prototypes"), HEADS),
     **dict.fromkeys(("weight_decay_final", "layer_decay", "patch_rate"), "Optimiser"),
     "koleo_weight": COLLAPSE,

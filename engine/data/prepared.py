@@ -4,6 +4,7 @@ Everything here is a pure function of the recipe and the pictures, so that a res
 machine see the same pictures in the same order. C channels, N pictures, B of them in a batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,14 +141,22 @@ def _evaluated(asked: Unlabelled, folder: Path, tell: Tell, mean: tuple[float, .
     return Prepared(pictures, parts, pictures.labels[parts.train], mean, std, parts.test[:PROBES])
 
 
+def whole(epoch: int) -> tuple[View, ...]:
+    """No crops: the picture itself."""
+    return ()
+
+
 class Batches:
     """Training pictures on the device, a step's worth at a time: a pure function of (seed, epoch, place in the epoch).
 
     An epoch is cut into equal portions of at most `batch` pictures, so that each picture is seen once and no step is tiny.
     Where a teacher's outputs are kept, variations come round again after as many epochs as views are kept; the order never.
+    `views`: the kinds of crops of an epoch.
     """
 
-    def __init__(self, data: Prepared, recipe: RunRecipe, device: torch.device, views: tuple[View, ...] = ()) -> None:
+    def __init__(
+        self, data: Prepared, recipe: RunRecipe, device: torch.device, views: Callable[[int], tuple[View, ...]] = whole
+    ) -> None:
         self._data = data
         self._seed = recipe.order_seed
         self._cycle = kept_views(recipe)
@@ -179,12 +188,13 @@ class Batches:
 
     def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
         """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""
-        if not self._views:
+        views = self._views(epoch)
+        if not views:
             (drawn_BU,) = self._numbers(epoch, index_B, range(1), NUMBERS)
             varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
             return (normalise(varied, self._mean, self._std)[None],)
         found, first = [], 0
-        for view in self._views:
+        for view in views:
             drawn_VBU = self._numbers(epoch, index_B, range(first, first + view.count), crops.numbers(view))
             seen_VBCHW = crops.crops(self._pictures, places_B, drawn_VBU, view)
             found.append(standardise(seen_VBCHW, self._mean, self._std))

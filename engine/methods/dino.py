@@ -54,6 +54,17 @@ class Dino(Method):
             if weight.requires_grad:
                 yield name, weight
 
+    def pairs(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        """What learns, and the average that follows it."""
+        assert self.teacher is not None
+        yield self.student, self.teacher
+        yield self.head, self.teacher_head
+
+    @property
+    def averages_buffers(self) -> bool:
+        """Whether averages take over running statistics as well as weights."""
+        return bool(self.asked.average_buffers)
+
     # ---- one step, in its order -----------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -92,11 +103,10 @@ class Dino(Method):
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         """theta_t <- m theta_t + (1 - m) theta_s, parameters only unless asked; then the centre, from this step's outputs."""
-        assert self.teacher is not None
         momentum = self.schedules["schedule/momentum"](step)
-        for ours, theirs in ((self.student, self.teacher), (self.head, self.teacher_head)):
+        for ours, theirs in self.pairs():
             follow([*ours.parameters()], [*theirs.parameters()], momentum)
-            if self.asked.average_buffers:
+            if self.averages_buffers:
                 for buffer, average in zip(ours.buffers(), theirs.buffers(), strict=True):
                     average.copy_(torch.lerp(buffer, average, momentum) if buffer.is_floating_point() else buffer)
         if self.asked.centering == "centre":

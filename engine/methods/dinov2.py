@@ -1,7 +1,8 @@
 """DINO with patches hidden from the student (iBOT) and features spread apart (KoLeo): DINOv2 (Oquab et al. 2023,
 arXiv:2304.07193).
 
-Here: what one step adds to DINO's. The losses are in losses.py, the blocks that are hidden in data/masks.py.
+Here: what one step adds to DINO's, and the larger crops of the last epochs. The losses are in losses.py, the blocks that are
+hidden in data/masks.py, a student of a frozen network in dinov2_taught.py.
 
 Shapes: B images, V student crops of which the first T are the teacher's, N = T B global crops, P patches of one, M hidden
 patches of all, K prototypes, D features.
@@ -10,6 +11,7 @@ patches of all, K prototypes, D features.
 import copy
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ from torch import Tensor, nn
 from engine import losses
 from engine.data import masks
 from engine.data.batch import Batch
+from engine.data.crops import View
 from engine.data.device import onto
 from engine.data.order import uniforms
-from engine.methods.dino import HEAD, Dino, follow, projected, through
+from engine.methods.dino import HEAD, Dino, projected, through
 from engine.models.heads import DinoHead
+from engine.models.vit import Hidden
 from engine.recipes import Dinov2 as Asked
 
 PATCHES, TOKEN, PATCH_CENTER = "dino_patch_head.", "dino_mask_token", "dino_patch_center"
@@ -35,6 +39,7 @@ class Dinov2(Dino):
         if not hasattr(student, "features_and_patches"):
             raise ValueError("name: dinov2 hides patches, so it needs a vision transformer with a CLS token; write vit")
         super().__init__(asked, student, teacher)
+        self.last_views = enlarged(self.views, int(asked.high_size), patch_of(student)) if asked.high_epochs else ()
         self.mask_token = nn.Parameter(torch.zeros(int(student.embed_dim)))  # type: ignore[arg-type]
         count = int(asked.patch_prototypes if asked.separate_heads else asked.prototypes)
         self.register_buffer("patch_center_K", torch.zeros(count))
@@ -53,6 +58,16 @@ class Dinov2(Dino):
     @property
     def teacher_patch_head(self) -> nn.Module:
         return self.own_teacher_head if self.own_teacher_head is not None else self.teacher_head
+
+    def pairs(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        yield from super().pairs()
+        if self.own_head is not None and self.own_teacher_head is not None:
+            yield self.own_head, self.own_teacher_head
+
+    def views_at(self, epoch: int) -> tuple[View, ...]:
+        """Larger ones in the last epochs, all alike."""
+        size = self.schedules.get("schedule/global_size")  # there if they are asked for
+        return self.last_views if size and size(epoch * self.per_epoch) > self.views[0].size else self.views
 
     # ---- what is trained, and how fast ----------------------------------------------------------------------------------
 
@@ -107,31 +122,44 @@ class Dinov2(Dino):
     # ---- one step -------------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        asked, teacher = self.asked, self.teacher
-        assert teacher is not None
-        global_TBCHW, *local = batch.views
-        whole_NCHW, temperature = global_TBCHW.flatten(0, 1), self.schedules["schedule/teacher_temp"](step)
+        asked, (global_TBCHW, *local) = self.asked, batch.views
+        temperature = self.schedules["schedule/teacher_temp"](step)
         with torch.no_grad():
-            cls_ND, patches_NPD = teacher.features_and_patches(whole_NCHW)  # type: ignore[operator]
-            teacher_TBK = projected(self.teacher_head, cls_ND.unflatten(0, global_TBCHW.shape[:2]))
+            teacher_TBK, patches_NPD = self.teacher_says(global_TBCHW)
             target_TBK = self.targets(teacher_TBK, temperature)
-        hidden_NP = self.hidden(batch, patches_NPD.shape[1])
-        mask_NP = onto(hidden_NP, whole_NCHW.device)
-        cls_ND, seen_NPD = self.student.features_and_patches(whole_NCHW, (mask_NP, self.mask_token))  # type: ignore[operator]
+        guessed_NP = self.guessed(batch, patches_NPD.shape[1])
+        hidden = self.hidden(onto(guessed_NP, global_TBCHW.device))
+        cls_ND, seen_NPD = self.student.features_and_patches(global_TBCHW.flatten(0, 1), hidden)  # type: ignore[operator]
         features_VBD = cls_ND.unflatten(0, global_TBCHW.shape[:2])
         if local:
             features_VBD = torch.cat([features_VBD, through(self.student, tuple(local))])
         student_VBK = projected(self.head, features_VBD)
         dino = losses.dino_loss_from_targets(student_VBK, target_TBK, asked.student_temp)
         self.said_TBK, self.said_MK = teacher_TBK, None
-        ibot = self.patch_loss(hidden_NP, seen_NPD, patches_NPD, temperature)
+        ibot = self.patch_loss(guessed_NP, seen_NPD, patches_NPD, temperature)
         koleo = self.koleo(features_VBD[: len(global_TBCHW)])
         total = dino + asked.ibot_weight * ibot + asked.koleo_weight * koleo
         signs = self.signs(dino.detach(), features_VBD, student_VBK, target_TBK, step)
-        return total, {**signs, "train/loss": total, "train/ibot": ibot, "train/koleo": koleo}
+        return total, {**signs, "train/loss": total, "train/ibot": ibot, "train/koleo": koleo / len(global_TBCHW)}
 
-    def hidden(self, batch: Batch, patches: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which patches of which global crop are hidden, [N, P]: a function of the step (as train.py has seeded it), the
+    def teacher_says(self, global_TBCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """What the teacher says of whole crops, logits [T, B, K], and its features of their patches, [N, P, D].
+
+        In training mode, as in DINO, though DINOv2's own teacher is in evaluation mode: that has no BatchNorm, and nothing is
+        left out at random (`undropped`), so for its networks both are the same. Where there is BatchNorm, in the head or a
+        convolutional stem, an average of weights has statistics of its own, which only a pass in training mode moves; and
+        that a batch is normalised by itself is what keeps the answers of small runs apart.
+        """
+        assert self.teacher is not None
+        cls_ND, patches_NPD = self.teacher.features_and_patches(global_TBCHW.flatten(0, 1))  # type: ignore[operator]
+        return projected(self.teacher_head, cls_ND.unflatten(0, global_TBCHW.shape[:2])), patches_NPD
+
+    def hidden(self, guessed_NP: Tensor) -> Hidden | None:
+        """What the student does not see of the patches that are asked about: they themselves."""
+        return guessed_NP, self.mask_token
+
+    def guessed(self, batch: Batch, patches: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which patches of which global crop are asked about, [N, P]: a function of the step (as train.py has seeded it), the
         picture and the crop."""
         crops, side = len(batch.views[0]), math.isqrt(patches)
         asked, index_B = self.asked, batch.index_B.numpy()
@@ -141,19 +169,19 @@ class Dinov2(Dino):
         ratio = (asked.mask_ratio_low, asked.mask_ratio_high)
         return masks.masks(u_NK, side, side, asked.mask_probability, ratio)
 
-    def patch_loss(self, hidden_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
+    def patch_loss(self, guessed_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
         """iBOT: what the teacher says of the same patch of the same crop, unmasked."""
-        place_M = onto(np.flatnonzero(hidden_NP), seen_NPD.device)
+        place_M = onto(np.flatnonzero(guessed_NP), seen_NPD.device)
         if not len(place_M):
             return seen_NPD.sum() * 0.0
-        weight_NP = hidden_NP / np.maximum(1, hidden_NP.sum(axis=1, keepdims=True))
-        weight_M = onto(weight_NP[hidden_NP].astype(np.float32), seen_NPD.device)
+        weight_NP = guessed_NP / np.maximum(1, guessed_NP.sum(axis=1, keepdims=True))
+        weight_M = onto(weight_NP[guessed_NP].astype(np.float32), seen_NPD.device)
         with torch.no_grad():
             said_MK = self.teacher_patch_head(whole_NPD.flatten(0, 1).index_select(0, place_M))
             target_MK = self.patch_targets(said_MK, temperature)
             self.said_MK = said_MK
         student_MK = self.patch_head(seen_NPD.flatten(0, 1).index_select(0, place_M))
-        return losses.ibot_loss(student_MK, target_MK, weight_M, len(hidden_NP), self.asked.student_temp)
+        return losses.ibot_loss(student_MK, target_MK, weight_M, len(guessed_NP), self.asked.student_temp)
 
     def patch_targets(self, said_MK: Tensor, temperature: float) -> Tensor:
         if self.asked.centering == "centre":
@@ -161,7 +189,8 @@ class Dinov2(Dino):
         return losses.sinkhorn_knopp(said_MK, temperature)
 
     def koleo(self, features_TBD: Tensor) -> Tensor:
-        """Of each global crop separately, their sum. A single picture has no neighbour."""
+        """Of each global crop separately, their sum: its weight holds for each; shown is their mean. A single picture has no
+        neighbour."""
         if not self.asked.koleo_weight or features_TBD.shape[1] < 2:
             return features_TBD.sum() * 0.0
         return torch.stack([losses.koleo_loss(features_BD) for features_BD in features_TBD]).sum()
@@ -169,9 +198,6 @@ class Dinov2(Dino):
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         super().after_step(step)
-        if self.own_head is not None and self.own_teacher_head is not None:
-            momentum = self.schedules["schedule/momentum"](step)
-            follow([*self.own_head.parameters()], [*self.own_teacher_head.parameters()], momentum)
         if self.asked.centering == "centre" and self.said_MK is not None:
             self.patch_center_K.copy_(losses.update_center(self.patch_center_K, self.said_MK, self.asked.center_momentum))
         self.said_MK = None
@@ -196,6 +222,18 @@ class Dinov2(Dino):
         for part, head in (("model", self.own_head), ("teacher", self.own_teacher_head)):
             if head is not None:
                 head.load_state_dict({n.removeprefix(PATCHES): t for n, t in weights[part].items() if n.startswith(PATCHES)})
+
+
+def enlarged(views: tuple[View, ...], size: int, patch: int) -> tuple[View, ...]:
+    """The same crops with more pixels: global ones of `size`, local ones larger by as much, in whole patches."""
+    whole, *rest = views
+    times = size / whole.size
+    return replace(whole, size=size), *(replace(view, size=round(view.size * times / patch) * patch) for view in rest)
+
+
+def patch_of(network: Any) -> int:
+    """The side of a patch, px, of a network that has features_and_patches."""
+    return int(network.patch if hasattr(network, "patch") else network.body.patch_embed.patch_size[0])
 
 
 def layer_of(name: str, depth: int) -> int:

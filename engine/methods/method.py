@@ -16,6 +16,8 @@ class Method(nn.Module):
     """One student and, if there is one, its teacher."""
 
     views: tuple[View, ...] = ()  # kinds of crops it wants to see; none: one picture, varied as the recipe's [augment] says
+    last_views: tuple[View, ...] = ()  # those of its last epochs, where they are others
+    judges_teacher = True  # probes measure what its features are worth, too; else that stands in the teacher's own run
     classifies = True  # the student's logits are classes, so accuracy can be measured
 
     def __init__(self, asked: Any, student: nn.Module, teacher: nn.Module | None) -> None:
@@ -30,6 +32,14 @@ class Method(nn.Module):
     def plan(self, schedules: Mapping[str, Schedule], per_epoch: int) -> None:
         """Told before the first step, and again when one changes: what goes with the step, and the steps of an epoch."""
         self.schedules, self.per_epoch = schedules, per_epoch
+
+    def views_at(self, epoch: int) -> tuple[View, ...]:
+        """The kinds of crops of an epoch, counted from 0: a function of nothing else, so that a resumed run sees the same."""
+        return self.views
+
+    def readers(self) -> Iterator[tuple[nn.Module, int]]:
+        """Which network has to read crops of which size, px."""
+        return ((self.student, view.size) for view in (*self.views, *self.last_views))
 
     def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
         """What the optimizer moves, by name."""

@@ -111,7 +111,8 @@ class TimmVit(TimmModel):
         return patches_BDhw
 
     def features_and_patches(self, x_BCHW: Tensor, hidden: Hidden | None = None) -> tuple[Tensor, Tensor]:
-        """As Vit's: CLS [B, D] and patches [B, N, D], some of them hidden behind a token."""
+        """As Vit's: `features` [B, D] (of a network with two tokens their mean) and patches [B, N, D], some of them hidden
+        behind a token."""
 
         def hide(_module: nn.Module, _inputs: Any, patches: Tensor) -> Tensor:  # [B, N, D], or [B, h, w, D] at a free size
             assert hidden is not None
@@ -120,11 +121,13 @@ class TimmVit(TimmModel):
 
         hook = self.body.patch_embed.register_forward_hook(hide) if hidden is not None else None
         try:
-            x_BTD = self.body.fc_norm(self.body.forward_features(x_BCHW))
+            x_BTD = self.body.forward_features(x_BCHW)
         finally:
             if hook is not None:
                 hook.remove()
-        return x_BTD[:, 0], x_BTD[:, self.body.num_prefix_tokens :]
+        cls_BD: Tensor = self.body.forward_head(x_BTD, pre_logits=True)
+        x_BTD = self.body.fc_norm(x_BTD)
+        return cls_BD, x_BTD[:, self.body.num_prefix_tokens :]
 
     def _grid(self, x_BCHW: Tensor) -> tuple[int, int]:
         """How many patches the pictures are high and wide."""

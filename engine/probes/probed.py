@@ -73,8 +73,9 @@ class Probed:
         return self._teacher_said[split]
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Those whose features are judged; the last is the one that is kept."""
         yield "student", self.student
-        if self.teacher is not None:
+        if self.teacher is not None and self.method.judges_teacher:
             yield "teacher", self.teacher
 
     @cached_property
@@ -111,7 +112,7 @@ class Probed:
             device=self.device,
             classes=classifies,
             masks=self.probe_masks,
-            judged="student" if classifies else "teacher",
+            judged="student" if classifies or not self.method.judges_teacher else "teacher",
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from engine.fields import knob
+from engine.recipes.born_again import TeacherStep
 from engine.recipes.dino import Auto, Dino, centering_knob, global_low_knob, local_high_knob
 
 _SHARE = "of a crop's patches"
@@ -25,3 +26,7 @@ class Dinov2(Dino, frozen=True, kw_only=True, tag_field="name", tag="dinov2"):
     patch_prototypes: Annotated[int | Auto, knob("Prototypes of patches", "Outputs of the patches' own head.", ge=2, le=262_144, why="as many as method.prototypes in DINOv2")] = "auto"  # fmt: skip
     layer_decay: Annotated[float, knob("Rate by depth", "Each block's learning rate is this share of the next one's; 1 makes all alike.", gt=0, le=1, source="paper", why="ssl_default_config.yaml: 0.9; its largest models 1")] = 0.9  # fmt: skip
     patch_rate: Annotated[float, knob("Rate of the stem", "The learning rate of what makes tokens of pixels, as a share.", gt=0, le=1, source="paper", why="ssl_default_config.yaml: 0.2")] = 0.2  # fmt: skip
+    high_epochs: Annotated[int, knob("Large crops at last", "So many epochs at the end see crops of method.high_size; costly, and good for maps of patches.", unit="epochs", ge=0, source="paper", why="arXiv:2304.07193: the last 10,000 of 625,000 steps")] = 0  # fmt: skip
+    high_size: Annotated[int, knob("Size of large crops", "Side of a global crop in these last epochs; local ones grow by as much.", unit="px", ge=0, le=1024, source="paper", why="arXiv:2304.07193: 518 after 224")] = 0  # fmt: skip
+    teacher_run: Annotated[str, knob("Frozen teacher", "A completed run of dinov2 or dino in the workspace, mostly of a larger network, from which the student learns, such as large-s0-F0, or large-s{seed}-F0; nothing is hidden then. Empty: an average of the student teaches.")] = ""  # fmt: skip
+    teacher_step: TeacherStep = 0
