@@ -29,7 +29,7 @@ def asked() -> RunRecipe:
 
 
 def batches(folder: Path, device: torch.device = CPU, views: tuple[View, ...] = ()) -> Batches:
-    return Batches(prepare(asked(), folder), asked(), device, views)
+    return Batches(prepare(asked(), folder), asked(), device, lambda epoch: views)
 
 
 def test_that_a_copy_to_a_gpu_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,7 +182,7 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
         (
             ["method.teacher_run=other-s0-F0"],
             "method.teacher_run: supervised has no such field; "
-            "with method.name = ban or ban_label or cwtm or dkpp or kd or dkd there is one",
+            "with method.name = ban or ban_label or cwtm or dkpp or kd or dkd or dinov2 there is one",
         ),
         (["model.name=resnet", "model.depth=19"], "model.depth: 19 is not 6n+2; write 14 or 20"),
         (["model.name=vit", "model.width=97"], "model.width: 97 is not a multiple of model.heads = 3; write 96"),
