@@ -201,9 +201,8 @@ def _make(parent: Run, folder: Path, text: str, number: int, fresh_optimizer: bo
     shutil.rmtree(aside.folder, ignore_errors=True)
     try:
         checkpoint.begin_with(folder, aside, fresh_optimizer)
-        shutil.copyfile(
-            parent.folder / "data.json", aside.folder / "data.json"
-        )  # its engine checks that the data is still this
+        # its engine checks that the data is still this
+        shutil.copyfile(parent.folder / "data.json", aside.folder / "data.json")
         processes.write_aside(aside.folder / "recipe.toml", text.encode(), sync=True)
         aside.folder.rename(run.folder)
     except BaseException:

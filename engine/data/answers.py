@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.batch import Batch
+from engine.data.device import onto
 from engine.data.order import words
 from engine.data.prepared import Batches
 from engine.run import Refused
@@ -106,7 +107,7 @@ class Answers:
             self._catch_up(view, index_B, ask)
             logits_BK, kept_B, _ = self._table.read(rows_B)
         self._when_here([self._seen(batch.pictures_BCHW)], lambda seen_B: self._compare(kept_B, seen_B, step))
-        return _to(torch.from_numpy(logits_BK), batch.pictures_BCHW.device).float()
+        return onto(logits_BK, batch.pictures_BCHW.device).float()
 
     def settle(self) -> None:
         """All that is under way has arrived, is kept, and was said of these very pictures. Raises Refused if it was not."""
@@ -161,10 +162,6 @@ class Answers:
             done, pinned, then = self._under_way.popleft()
             done.synchronize()
             then(*(tensor.numpy() for tensor in pinned))
-
-
-def _to(tensor: Tensor, device: torch.device) -> Tensor:
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _reserve(path: Path, need: int) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,36 @@ def engine(run: Run) -> "subprocess.Popen[bytes]":
     """One run's engine as a process of its own, in a group of its own."""
     command = processes.python("engine", "train", "--run", str(run.folder))
     return subprocess.Popen(command, env=processes.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+
+class Died(BaseException):
+    """As if the power had gone: nothing in the engine catches it, and no last event is written."""
+
+
+def die_at(run: Run, step: int, where: str = "take_step", when: Callable[[Any], bool] = lambda training: True) -> None:
+    """Train a run, to die as it begins with that step, or with what else `where` names in its loop at that step."""
+    from engine.train import Training, train
+
+    original = getattr(Training, where)
+
+    def dying(self: Training) -> None:
+        if self.step == step and when(self):
+            raise Died
+        original(self)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
+        patch.setattr(Training, where, dying)
+        train(run)
+
+
+def problem(run: Run) -> str:
+    """Why a run fails."""
+    from engine.train import train
+
+    assert train(run) == 1
+    finished = run.state().finished
+    assert finished is not None
+    return str(finished.detail)
 
 
 def weights(run: Run, step: int) -> dict[str, bytes]:

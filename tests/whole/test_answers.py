@@ -8,20 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import toy, weights  # type: ignore[import-not-found]
+from conftest import die_at, problem, toy, weights  # type: ignore[import-not-found]
 
 from engine import lineages, scaled
-from engine import train as room
 from engine.data.answers import Answers, Table
 from engine.data.prepared import Batches
 from engine.run import Run, Workspace
 from engine.train import train
 
 METHODS = ("ban", "ban_label", "cwtm", "dkpp", "kd", "dkd")
-
-
-class Died(BaseException):
-    """As if the power had gone."""
 
 
 @pytest.fixture
@@ -63,14 +58,6 @@ def student(workspace: Workspace, *changes: str) -> Run:
     return workspace.create(toy(*of, *changes))[0]
 
 
-def problem(run: Run) -> str:
-    """Why a run fails."""
-    assert train(run) == 1
-    finished = run.state().finished
-    assert finished is not None
-    return finished.detail
-
-
 def seen_by(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], torch.Tensor]]:
     """The places and pictures of every step."""
     steps: list[tuple[list[int], torch.Tensor]] = []
@@ -87,24 +74,10 @@ def seen_by(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], 
     return steps
 
 
-def dying_at(monkeypatch: pytest.MonkeyPatch, run: Run, step: int) -> None:
-    original = room.Training.take_step
-
-    def dying(self):
-        if self.step == step:
-            raise Died
-        original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(room.Training, "take_step", dying)
-        with pytest.raises(Died):
-            train(run)
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_that_asking_reading_and_resuming_teach_the_same_to_the_last_bit(own, monkeypatch, questions, method):
+def test_that_asking_reading_and_resuming_teach_the_same_to_the_last_bit(own, questions, method):
     resumed, reading, unbroken = students(own, f"method.name={method}", count=3)
-    dying_at(monkeypatch, resumed, 5)
+    die_at(resumed, 5)
     assert train(resumed) == 0
     assert questions == [32] * 9, "of each view of each picture once, though two steps were taken twice"
     questions.clear()
@@ -134,7 +107,7 @@ def test_that_fewer_views_come_round_again_in_another_order(own, monkeypatch, qu
     assert all(torch.equal(pictures[0][place], pictures[2][place]) for place in range(96))
     assert not all(torch.equal(pictures[0][place], pictures[1][place]) for place in range(96))
     assert [places for places, _ in steps[:3]] != [places for places, _ in steps[6:]]
-    dying_at(monkeypatch, second, 7)
+    die_at(second, 7)
     (kept,) = files(own)
     kept.unlink()
     questions.clear()
@@ -230,7 +203,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "_when_here", then)
 
 
-def test_that_answers_that_arrive_late_are_kept_and_teach_the_same(own, monkeypatch, questions, request):
+def test_that_answers_that_arrive_late_are_kept_and_teach_the_same(own, questions, request):
     first, second, third = students(own, "method.cache_views=2", count=3)
     assert train(first) == 0
     (kept,) = files(own)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import toy, weights  # type: ignore[import-not-found]
+from conftest import die_at, problem, toy, weights  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 
 from engine import checkpoint
@@ -37,29 +37,6 @@ def large(workspace: Workspace, once: Path) -> Run:
     assert train(run) == 0
     shutil.copytree(run.folder, once)
     return run
-
-
-def problem(run: Run) -> str:
-    assert train(run) == 1
-    finished = run.state().finished
-    assert finished is not None
-    return str(finished.detail)
-
-
-class Died(BaseException):
-    """As if the power had gone."""
-
-
-def dying_at(step, monkeypatch):
-    original = Training.take_step
-
-    def dying(self):
-        if self.step == step:
-            monkeypatch.setattr(Training, "take_step", original)
-            raise Died
-        original(self)
-
-    monkeypatch.setattr(Training, "take_step", dying)
 
 
 def test_that_a_small_student_learns_from_a_large_network_that_stays_as_it_is(workspace, large):
@@ -97,17 +74,13 @@ def test_that_the_average_of_the_student_is_judged_and_kept_and_the_teacher_show
 
 @pytest.mark.parametrize("step", [2, 5])
 @pytest.mark.parametrize("centering", ["sinkhorn", "centre"])
-def test_that_a_resumed_student_of_a_frozen_network_equals_an_unbroken_one(
-    workspace, large, tmp_path, monkeypatch, step, centering
-):
+def test_that_a_resumed_student_of_a_frozen_network_equals_an_unbroken_one(workspace, large, tmp_path, step, centering):
     asked = toy(*TAUGHT, f"method.centering={centering}", "method.momentum=0.8")
     (student,) = workspace.create(asked)
     shutil.copytree(workspace.folder, tmp_path / "unbroken", symlinks=True)
     (whole,) = Workspace(tmp_path / "unbroken").create(asked)
     assert train(whole) == 0
-    dying_at(step, monkeypatch)
-    with pytest.raises(Died):
-        train(student)
+    die_at(student, step)
     assert train(student) == 0
     assert weights(student, 9) == weights(whole, 9)
     assert not any("frozen" in name for name in weights(student, 9)), "it stands in its own run"
@@ -121,11 +94,9 @@ def test_that_a_taught_student_teaches_in_turn(workspace, large):
     assert train(student) == 0 and train(next_one) == 0
 
 
-def test_that_resuming_refuses_a_frozen_teacher_that_was_exchanged(workspace, large, monkeypatch):
+def test_that_resuming_refuses_a_frozen_teacher_that_was_exchanged(workspace, large):
     (student,) = workspace.create(toy(*TAUGHT))
-    dying_at(4, monkeypatch)
-    with pytest.raises(Died):
-        train(student)
+    die_at(student, 4)
     path = large.folder / LAST / "teacher.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"abcd")
     assert f"{path} is not the network small-s0-F0 began with" in problem(student)
@@ -190,14 +161,12 @@ def test_that_the_last_epochs_see_larger_crops(workspace, monkeypatch):
 
 
 @pytest.mark.parametrize("step", [5, 6, 7])
-def test_that_a_run_broken_off_around_larger_crops_equals_an_unbroken_one(workspace, tmp_path, monkeypatch, step):
+def test_that_a_run_broken_off_around_larger_crops_equals_an_unbroken_one(workspace, tmp_path, step):
     asked = toy(*AT_LAST)
     (run,) = workspace.create(asked)
     (whole,) = Workspace(tmp_path / "runs").create(toy(*AT_LAST, "lineage=whole"))
     assert train(whole) == 0
-    dying_at(step, monkeypatch)
-    with pytest.raises(Died):
-        train(run)
+    die_at(run, step)
     assert train(run) == 0
     assert weights(run, 9) == weights(whole, 9)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import toy, weights  # type: ignore[import-not-found]
+from conftest import die_at, toy, weights  # type: ignore[import-not-found]
 
 from engine import checkpoint, lineages
 from engine.methods import METHODS
 from engine.run import Run, Workspace
-from engine.train import Training, train
+from engine.train import train
 
 GOLDEN = Path(__file__).parent / "golden"
 OF_THIS_MACHINE = ("throughput/", "memory/")
@@ -80,13 +80,9 @@ def without_values(event: dict[str, object]) -> dict[str, object]:
     return {**event, "values": names}
 
 
-class Died(BaseException):
-    """As if the power had gone."""
-
-
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "supervised"])
 @pytest.mark.parametrize("step", [2, 5])
-def test_that_a_resumed_student_equals_an_unbroken_one(workspace, tmp_path, decoded_digits, monkeypatch, method, step):
+def test_that_a_resumed_student_equals_an_unbroken_one(workspace, tmp_path, decoded_digits, method, step):
     """Within the first epoch, before any checkpoint, and in the middle of a later one."""
     taught = (f"method.name={method}", *(["method.warmup_epochs=2"] if method == "dkd" else []))
     asked = toy(*WITHOUT_TEACHER.get(method, taught))
@@ -96,17 +92,7 @@ def test_that_a_resumed_student_equals_an_unbroken_one(workspace, tmp_path, deco
     shutil.copytree(workspace.folder, tmp_path / "unbroken", symlinks=True)
     whole = Workspace(tmp_path / "unbroken").create(asked)[len(earlier)]
     assert train(whole) == 0
-    original = Training.take_step
-
-    def dying(self):
-        if self.step == step:
-            raise Died
-        original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Training, "take_step", dying)
-        with pytest.raises(Died):
-            train(student)
+    die_at(student, step)
     assert train(student) == 0
     assert weights(student, 9) == weights(whole, 9)
 

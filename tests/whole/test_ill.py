@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import toy, weights  # type: ignore[import-not-found]
+from conftest import Died, die_at, toy, weights  # type: ignore[import-not-found]
 
 from engine import events
 from engine import train as room
@@ -18,10 +18,6 @@ from engine.watchdog import Watchdog
 
 ALONE = ("generations=0", "method.name=supervised")  # nine steps, a checkpoint at 3, 6 and 9
 BACK = (*ALONE, "watch.policy=roll_back")
-
-
-class Died(BaseException):
-    """As if the power had gone."""
 
 
 def made(workspace: Workspace, *changes: str) -> Run:
@@ -121,7 +117,7 @@ def test_that_with_roll_back_the_run_passes_over_the_batch_and_completes(workspa
 
 @pytest.mark.parametrize("step", [4, 5, 7])
 def test_that_a_run_resumed_after_it_went_back_equals_one_that_was_not_interrupted(
-    workspace, tmp_path, decoded_digits, poisoned, monkeypatch, step
+    workspace, tmp_path, decoded_digits, poisoned, step
 ):
     poisoned(5)
     other = tmp_path / "unbroken"
@@ -129,17 +125,7 @@ def test_that_a_run_resumed_after_it_went_back_equals_one_that_was_not_interrupt
     (other / "data").symlink_to(decoded_digits, target_is_directory=True)
     unbroken, run = made(Workspace(other), *BACK), made(workspace, *BACK)
     assert train(unbroken) == 0
-    original = room.Training.take_step
-
-    def dying(self: room.Training) -> None:
-        if self.step == step and self.attempt.state.rollbacks:
-            raise Died
-        original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(room.Training, "take_step", dying)
-        with pytest.raises(Died):
-            train(run)
+    die_at(run, step, when=lambda training: bool(training.attempt.state.rollbacks))
     assert train(run) == 0
     assert len(of(run, events.RolledBack)) == 1
     assert weights(run, 9) == weights(unbroken, 9)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import filial, toy, weights  # type: ignore[import-not-found]
+from conftest import die_at, filial, toy, weights  # type: ignore[import-not-found]
 from PIL import Image
 
 from engine import lineages, recipe
@@ -79,24 +79,11 @@ def test_that_the_run_says_what_it_reads(workspace: Workspace, pictures: Path) -
 
 
 def test_that_a_killed_run_of_ones_own_pictures_equals_an_unbroken_one(
-    workspace: Workspace, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, pictures: Path
 ) -> None:
-    class Died(BaseException):
-        pass
-
     changes = ("generations=0", "method.name=supervised", "augment.flip=true")
     run = workspace.create(own(pictures, *changes))[0]
-    original = room.Training.take_step
-
-    def dying(self: room.Training) -> None:
-        if self.step == 4:
-            raise Died
-        original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(room.Training, "take_step", dying)
-        with pytest.raises(Died):
-            train(run)
+    die_at(run, 4)
     assert Observer().state_of(run) == "lost"
     assert train(run) == 0
     whole = Workspace(tmp_path / "unbroken").create(own(pictures, *changes))[0]

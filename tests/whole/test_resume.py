@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import engine, filial, toy, toy_file, until, weights  # type: ignore[import-not-found]
+from conftest import die_at, engine, filial, toy, toy_file, until, weights  # type: ignore[import-not-found]
 from safetensors import SafetensorError
 
 from engine import train as room
@@ -15,10 +15,6 @@ from engine.run import Observer, Run, Workspace
 from engine.train import train
 
 STEPS = 9  # 96 pictures in batches of 32, three epochs
-
-
-class Died(BaseException):
-    """As if the power had gone: nothing in the engine catches it, and no last event is written."""
 
 
 @pytest.fixture
@@ -37,24 +33,10 @@ def unbroken(tmp_path, decoded_digits):
     return of
 
 
-def die_at(monkeypatch: pytest.MonkeyPatch, step: int, where: str = "take_step") -> None:
-    original = getattr(room.Training, where)
-
-    def dying(self: room.Training) -> None:
-        if self.step == step:
-            raise Died
-        original(self)
-
-    monkeypatch.setattr(room.Training, where, dying)
-
-
 @pytest.mark.parametrize("step", [0, 1, 3, 4, 8])
-def test_that_a_resumed_run_equals_an_unbroken_one(workspace, unbroken, monkeypatch, step):
+def test_that_a_resumed_run_equals_an_unbroken_one(workspace, unbroken, step):
     run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
-    with monkeypatch.context() as patch:
-        die_at(patch, step)
-        with pytest.raises(Died):
-            train(run)
+    die_at(run, step)
     assert Observer().state_of(run) == "lost"
     assert train(run) == 0
     whole = unbroken("generations=0", "method.name=supervised")
@@ -64,13 +46,10 @@ def test_that_a_resumed_run_equals_an_unbroken_one(workspace, unbroken, monkeypa
 
 
 @pytest.mark.parametrize("where", ["probe", "save", "save_maps", "report"])
-def test_that_a_death_between_steps_loses_nothing(workspace, unbroken, monkeypatch, where):
+def test_that_a_death_between_steps_loses_nothing(workspace, unbroken, where):
     run = workspace.create(toy("generations=0", "method.name=supervised"))[0]
     at = STEPS if where == "report" else 3
-    with monkeypatch.context() as patch:
-        die_at(patch, at, where)
-        with pytest.raises(Died):
-            train(run)
+    die_at(run, at, where)
     assert train(run) == 0
     whole = unbroken("generations=0", "method.name=supervised")
     assert weights(run, STEPS) == weights(whole, STEPS)
@@ -96,13 +75,10 @@ def kept(run: Run) -> dict[str, list[tuple[int, float]]]:
     ],
     ids=["vit with drop path, AdamW", "resnet, steps", "bfloat16, clip, warm-up"],
 )
-def test_that_dropout_momenta_and_precision_resume_exactly_too(workspace, unbroken, monkeypatch, changes):
+def test_that_dropout_momenta_and_precision_resume_exactly_too(workspace, unbroken, changes):
     changes = ("generations=0", "method.name=supervised", *changes)
     run = workspace.create(toy(*changes))[0]
-    with monkeypatch.context() as patch:
-        die_at(patch, 5)
-        with pytest.raises(Died):
-            train(run)
+    die_at(run, 5)
     assert train(run) == 0
     assert weights(run, STEPS) == weights(unbroken(*changes), STEPS)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import filial, toy, weights  # type: ignore[import-not-found]
+from conftest import filial, problem, toy, weights  # type: ignore[import-not-found]
 from safetensors.torch import load_file, save_file
 
 from engine import checkpoint, decide, lineages, models
@@ -22,13 +22,6 @@ def large(workspace: Workspace) -> Run:
     (run,) = workspace.create(toy(*LARGE))
     assert train(run) == 0
     return run
-
-
-def problem(run: Run) -> str:
-    assert train(run) == 1
-    finished = run.state().finished
-    assert finished is not None
-    return str(finished.detail)
 
 
 def dying_at(step, monkeypatch):
