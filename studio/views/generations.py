@@ -187,6 +187,10 @@ class GenerationsView(QWidget):
     def lineage(self) -> str:
         return self._lineage
 
+    def taken_of(self) -> str:
+        """Whose charts and pictures are taken away, for the name of a file."""
+        return self._lineage
+
     @property
     def pair(self) -> tuple[int, ...]:
         """The generations that are compared, the older first; fewer than two if a person took one out."""

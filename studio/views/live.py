@@ -250,6 +250,10 @@ class LiveView(QWidget):
         """Lists of combos and menus are windows of their own."""
         return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.window() is self.window()
 
+    def taken_of(self) -> str:
+        """Whose charts and pictures are taken away, for the name of a file."""
+        return self._session.chosen.name if self._session.chosen else ""
+
     def focus_filter(self) -> None:
         """That of the log, which is unfolded for it."""
         self._log_by_hand = False

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QStac
 
 from engine import words
 from studio import color_maps, theme
+from studio.widgets import taking
 from studio.widgets.card import Card, ElidedLabel, rule
 from studio.widgets.empty import EmptyNote
 from studio.widgets.lines import DASHES
@@ -323,6 +324,8 @@ class AttentionGrid(QWidget):
         column.setSpacing(2)
         column.addWidget(self._head)
         column.addWidget(self.area, 1)
+        for part, of in ((self, self), (self.area, self)):
+            taking.let_take(part, lambda: "Probe images", of=of)
         theme.signals.changed.connect(self._redraw)
 
     def show_all(

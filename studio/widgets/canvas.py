@@ -69,6 +69,7 @@ class Canvas(GraphicsView):
     def __init__(self, small: bool, draw_first: Callable[[], None]) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the card has the focus, the keys and the name
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)

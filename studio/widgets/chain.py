@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from studio import theme
 from studio.lineage_model import Box, Progress
+from studio.widgets import taking
 from studio.widgets.card import ElidedLabel, rule
 from studio.widgets.hints import put_hint
 from studio.widgets.painted import Painted, Swatch
@@ -237,6 +238,7 @@ class Chain(QWidget):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(0)
+        taking.let_take(self, lambda: "Generations")
 
     def show_boxes(self, boxes: Sequence[Box]) -> None:
         if list(self._boxes) != [box.generation for box in boxes]:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine import words
 from studio import theme
-from studio.widgets import in_words, thin
+from studio.widgets import in_words, taking, thin
 from studio.widgets.canvas import Canvas, Mark, Sheet
 from studio.widgets.card import Card
 from studio.widgets.cursor import Cursor
@@ -112,6 +112,8 @@ class CurvePlot(Card):
         self._canvas.reset_asked.connect(self._reset)
         self._canvas.resized.connect(self._redraw)
         theme.signals.changed.connect(self._redress)
+        self.taking = taking.let_take(self, rows=self.table)
+        self.taking.listen_to(self._canvas.viewport())
         for signal, slot in self._news():
             signal.connect(slot)
 

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from engine import words
 from studio import theme
 from studio.lineage_pictures import ImageTable, Pictures, file_words
+from studio.widgets import taking
 from studio.widgets.card import Card, ElidedLabel
 from studio.widgets.thumbnails import Thumbnails
 
@@ -256,6 +257,7 @@ class ImageRows(Card):
         self.wrong = theme.dress(QCheckBox("Wrong at some generation"), small=True)
         self._note = theme.dress(ElidedLabel(), small=True, state="warn")
         self._sorted: tuple[int, bool] = (-1, False)
+        taking.let_take(self.table, rows=lambda: taking.rows_of(self.model)).listen_to(self.table.viewport())
         self._lay_out()
         self.show_pictures(Pictures())
         self._redress()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from engine.compare import Suspect
 from studio import theme
 from studio.lineage_pictures import Listed, Pictures, file_words
+from studio.widgets import taking
 from studio.widgets.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
@@ -199,6 +200,7 @@ class PictureList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
+        taking.let_take(self).listen_to(self.viewport())
         theme.signals.changed.connect(self._redress)
 
     def show_pictures(self, pictures: Pictures) -> None:

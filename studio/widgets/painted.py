@@ -1,10 +1,25 @@
 """A drawing that is made once per size, theme and content, and only copied at every repaint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio import theme
+
+_straight = [False]
+
+
+@contextmanager
+def directly() -> Iterator[None]:
+    """Until its end drawings are made where they are wanted, sharp at any size, and not copied from their picture."""
+    _straight[0] = True
+    try:
+        yield
+    finally:
+        _straight[0] = False
 
 
 class Painted(QWidget):
@@ -28,6 +43,12 @@ class Painted(QWidget):
         """What lies over it and changes often."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if _straight[0]:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self.draw(painter)
+            self.draw_front(painter)
+            return
         ratio = self.devicePixelRatioF()
         if self._ready is None or self._ready.size() != self.size() * ratio or self._ready.devicePixelRatio() != ratio:
             self._ready = QPixmap(self.size() * ratio)

@@ -6,10 +6,11 @@ Shapes: pictures are uint8 [H, W] (grey) or [H, W, 3] (RGB).
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QBrush, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QBrush, QContextMenuEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio import theme
+from studio.widgets import taking
 
 NEAREST_BELOW = 32  # pixels of source
 
@@ -54,6 +55,7 @@ class Picture(QWidget):
         self._selected = False
         self._clickable = clickable
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self._taking: taking.Taking | None = None
         if clickable:
             self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -89,6 +91,14 @@ class Picture(QWidget):
             self.clicked.emit()
         else:
             super().mouseReleaseEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """What can be taken away, made when it is first asked for: there may be hundreds of these."""
+        if self._image.isNull():
+            event.ignore()
+            return
+        self._taking = self._taking or taking.let_take(self)
+        self._taking.menu().popup(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self._clickable and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):

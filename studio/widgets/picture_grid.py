@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QS
 
 from studio import theme
 from studio.lineage_pictures import Pictures
+from studio.widgets import taking
 from studio.widgets.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
@@ -147,6 +148,7 @@ class PictureGrid(QListView):
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
         self.clicked.connect(self._press)
+        taking.let_take(self).listen_to(self.viewport())
         theme.signals.changed.connect(self._fit)
 
     def show_pictures(self, pictures: Pictures) -> None:

@@ -13,6 +13,7 @@ from engine import words
 from engine.compare import Reliability
 from studio import theme
 from studio.lineage_pictures import Calibration
+from studio.widgets import taking
 from studio.widgets.card import Card, ElidedLabel
 from studio.widgets.painted import Painted, Swatch
 from studio.widgets.table_twin import Rows
@@ -174,6 +175,7 @@ class ReliabilityPlot(Card):
         self.diagram.pointed.connect(self._read)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(f"Reliability of F{generation}")
+        taking.let_take(self)
 
     def show_calibration(self, calibration: Calibration) -> None:
         self._calibration = calibration

@@ -1,15 +1,16 @@
 """The table behind a drawing: the same numbers for those who want to read them, and a button that changes between both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QStackedWidget, QTableView, QToolButton, QWidget
 
 from engine import words
 from studio import theme
+from studio.widgets import taking
+from studio.widgets.taking import Rows as Rows
 
 Cell = str | float | None
-Rows = Sequence[Sequence[Cell]]
 Index = QModelIndex | QPersistentModelIndex
 ROLES = Qt.ItemDataRole
 ROOT = QModelIndex()
@@ -32,6 +33,9 @@ class RowsModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = [list(row) for row in rows] or [[]]
         self.endResetModel()
+
+    def rows(self) -> Rows:
+        return self._rows
 
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows) - 1
@@ -73,6 +77,7 @@ class TableTwin(QTableView):
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self._model = RowsModel(say)
         self.setModel(self._model)
+        self.taking = taking.let_take(self, rows=self._model.rows)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
 
     def show_rows(self, rows: Rows) -> None:
@@ -95,6 +100,7 @@ class Twin(QStackedWidget):
         self.button.setToolTip("Show the numbers as a table")
         self.button.setAccessibleName(f"{name} as a table")
         self.button.toggled.connect(self._change)
+        self.taking = taking.let_take(drawing, lambda: name, rows)
 
     def refresh(self) -> None:
         """The numbers behind the drawing have changed."""
