@@ -1,18 +1,19 @@
 """The helper process of one window: it does what needs torch, or takes long, so that the window need not.
 
-JSON lines on stdin and stdout. An ask is {"id": 1, "ask": "scan" | "measure", ...}; it ends with exactly one of
+JSON lines on stdin and stdout. An ask is {"id": 1, "ask": "scan" | "measure" | "look" | ..., ...}; it ends with exactly one of
 
     {"id": 1, "answer": {...}}
     {"id": 1, "error": "a sentence", "field": "data.path"}     the field may be empty
     {"id": 1, "dropped": "cancelled" | "superseded"}
 
 and may say {"id": 1, "progress": 0.4, "words": "120 of 300 pictures"} before. {"id": 1, "ask": "cancel"} drops an ask, also the
-one under way. A newer measure supersedes those that wait. Larger results are files in the scratch folder.
+one under way. A newer ask supersedes those of its kind that wait, but no scan. Larger results are files in the scratch folder.
 
-Here: hearing, taking turns, answering. What is done is in data/folder.py and cost.py. Nothing is ever written into a run; the
-process ends with its window, lets everybody else go first, and its death loses nothing.
+Here: hearing, taking turns, answering. What is done is in data/folder.py, cost.py and looking.py. Nothing is ever written into
+a run; the process ends with its window, lets everybody else go first, and its death loses nothing.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -26,6 +27,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
+
+import msgspec
 
 from engine import processes
 from engine.fields import RecipeError, RecipeErrors
@@ -61,12 +64,72 @@ def measure(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
     return cost.measure(file, _caches(asked, scratch), tell)
 
 
+def look(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """What networks make of a picture: {"networks": {"student": {"run": ..., "step": ..., "part": ...}}, "picture": ...}."""
+    from engine import looking
+
+    networks = _wanted(asked, "networks", dict, "the networks to ask, by name")
+    chosen = {name: _network(asked, one) for name, one in networks.items()}
+    return _arrays(asked, scratch, *looking.looker().look(_workspace(asked), chosen, _picture(asked, scratch)))
+
+
+def neighbours(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """The training pictures that a network takes to be most like a picture."""
+    from engine import looking
+
+    network = _network(asked, _wanted(asked, "network", dict, "the network to ask"))
+    return _arrays(asked, scratch, *looking.looker().neighbours(_workspace(asked), network, _picture(asked, scratch), tell))
+
+
+def embed(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """Where the test pictures lie in a network's features."""
+    from engine import looking
+
+    network = _network(asked, _wanted(asked, "network", dict, "the network to ask"))
+    return _arrays(asked, scratch, *looking.looker().embed(_workspace(asked), network, tell))
+
+
+def _workspace(asked: Asked) -> Path:
+    return Path(_wanted(asked, "workspace", str, "the folder with the runs"))
+
+
+def _network(asked: Asked, table: Any) -> Any:
+    from engine.looking import Chosen
+
+    try:
+        return msgspec.convert(table, Chosen)
+    except msgspec.ValidationError as error:
+        raise Refused(f"{asked['ask']} needs networks as a run, a step and a part ({error})") from None
+
+
+def _picture(asked: Asked, scratch: Path) -> Path:
+    """A file of a person's own, or what came with the ask as the bytes of one."""
+    picture = _wanted(asked, "picture", dict, 'a picture as {"file": path} or {"png": base64}')
+    if "file" in picture:
+        return Path(picture["file"])
+    path = scratch / "the picture.png"
+    path.write_bytes(base64.b64decode(picture.get("png", "")))
+    return path
+
+
+def _arrays(asked: Asked, scratch: Path, facts: dict[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers in bulk go into a file, which is the window's to remove."""
+    import numpy as np
+
+    path = scratch / f"{asked['ask']}-{asked['id']}.npz"
+    np.savez(path, **arrays)
+    return {**facts, "file": str(path)}
+
+
 def _caches(asked: Asked, scratch: Path) -> Path:
     """Where decoded pictures are kept: beside the runs that will be trained on them, if a workspace is named."""
     return Path(asked["workspace"]) / "data" if asked.get("workspace") else scratch
 
 
-VERBS: dict[str, Callable[[Asked, Path, Tell], dict[str, Any]]] = {"scan": scan, "measure": measure}
+VERBS: dict[str, Callable[[Asked, Path, Tell], dict[str, Any]]] = {
+    "scan": scan, "measure": measure, "look": look, "neighbours": neighbours, "embed": embed,
+}  # fmt: skip
+LATEST = ("measure", "look", "neighbours", "embed")  # of several that wait only the newest is wanted
 
 
 def assist(scratch: Path) -> NoReturn:
@@ -208,8 +271,8 @@ class Asks:
 
     def _put(self, asked: Asked) -> None:
         with self._changed:
-            if asked["ask"] == "measure":
-                self._drop(lambda other: other["ask"] == "measure", "superseded")
+            if asked["ask"] in LATEST:
+                self._drop(lambda other: other["ask"] == asked["ask"], "superseded")
             self._waiting.append(asked)
             self._changed.notify()
 

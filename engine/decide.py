@@ -109,6 +109,11 @@ def core_slots() -> list[str]:
     return [f"core-{number}" for number in range(processes.free_cores())]
 
 
+def threads_beside() -> int:
+    """For work that must not cost a run its cores: one while somebody trains on this machine's CPU, else all there are."""
+    return 1 if processes.holders(core_slots()) else processes.free_cores()
+
+
 def slots_for(decided: Decided) -> tuple[list[str], int]:
     """The host-wide slots an engine must hold, and how many: its threads' cores, or the whole GPU. Raises Refused.
 

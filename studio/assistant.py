@@ -1,6 +1,6 @@
 """The window's end of its helper process (engine/assist.py), which does what needs torch or takes long.
 
-An ask is a number; its end comes as a signal with that number, once, unless it was cancelled or a newer measure took its place.
+An ask is a number; its end comes as a signal with that number, once, unless it was cancelled or a newer one took its place.
 The process starts at the first ask. If it dies it is started again and asked again, once; then the asks have failed. Two
 threads stand between its pipes and the window, so that a helper that hangs holds up nothing here.
 """
@@ -55,7 +55,7 @@ class Assistant(QObject):
         self._heard.connect(self._hear, Qt.ConnectionType.QueuedConnection)
 
     def ask(self, kind: str, **payload: Any) -> int:
-        """Ask "scan" (data=...) or "measure" (recipe=..., workspace=...). Returns the ask's number; 0 after `close`."""
+        """Ask one of the verbs of engine/assist.py, as "scan" (data=...). Returns the ask's number; 0 after `close`."""
         if self._closed:
             return 0
         self._asked += 1

@@ -157,6 +157,16 @@ class Vit(nn.Module):
         map_BHhw: Tensor = row_BHT[:, :, self.extra :].unflatten(2, self._grid(x_BCHW))
         return map_BHhw
 
+    def inside(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`features`, `patch_features` and `attention` of one pass instead of three."""
+        last, grid = self.blocks[-1], self._grid(x_BCHW)
+        assert isinstance(last, Block)
+        x_BTD = self._through(self.blocks[:-1], x_BCHW)
+        row_BHT = last.attend.weights(last.norm1(x_BTD))[:, :, 0]
+        x_BTD = self.norm(last(x_BTD))
+        patches_BDhw = x_BTD[:, self.extra :].transpose(1, 2).unflatten(2, grid)
+        return x_BTD[:, 0], patches_BDhw, row_BHT[:, :, self.extra :].unflatten(2, grid)
+
     def _through(self, blocks: Iterable[nn.Module], x_BCHW: Tensor, hidden: Hidden | None = None) -> Tensor:
         x_BTD = self.tokens(x_BCHW, hidden)
         for block in blocks:

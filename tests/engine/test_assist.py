@@ -69,7 +69,9 @@ def test_that_a_line_that_is_no_ask_is_answered_with_what_one_is(asks: Asks, ear
 
 def test_that_an_unknown_ask_is_answered_with_those_that_are_known(asks: Asks, ear: Ear) -> None:
     asks.hear(line(4, "guess"))
-    assert ear.said == [{"id": 4, "error": "unknown ask 'guess'; known are scan, measure and cancel", "field": ""}]
+    assert ear.said == [
+        {"id": 4, "error": "unknown ask 'guess'; known are scan, measure, look, neighbours, embed and cancel", "field": ""}
+    ]
 
 
 def test_that_a_newer_measure_takes_the_place_of_those_that_wait(asks: Asks, ear: Ear) -> None:
