@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 
-from engine import recipe, scaled, words
+from engine import recipe, scaled, suited, words
 from engine.fields import Field, RecipeError, fields_in
 from engine.recipe import RecipeFile
 from engine.scaled import Facts, Why
@@ -25,13 +26,15 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     asked, resolved = scaled.resolve(file.recipe, known)
     waiting = scaled.still_auto(asked)
     later = {path: Why("data", "worked out from the pictures once they are known") for path in waiting}
-    why = scaled.reasons(asked, recipe.flat(file.document.unwrap()), resolved | later)
+    written = recipe.flat(file.document.unwrap())
+    why = scaled.reasons(asked, written, resolved | later)
+    better = suited.better_method(asked, known, written) if known else None
     rows = [_row(field, value, why[field.path]) for field, value in fields_in(asked)]
     if as_json:
         pictures = known.pictures if known else None
         kept = scaled.kept_bytes(asked, known) if known else None
         told = {"lineage": asked.lineage, "pictures": pictures, "said": said, "auto": waiting, "values": rows}
-        told |= {"teacher_outputs_bytes": kept}
+        told |= {"teacher_outputs_bytes": kept, "advice": [structs.asdict(better)] if better else []}
         print(json.dumps(told, indent=1))  # noqa: T201
         return 0
     out = _out()
@@ -39,6 +42,9 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     out.print(_table(rows))
     if known and (kept := scaled.kept_bytes(asked, known)):
         out.print(f"A teacher's outputs take {words.size(kept)} on disk for each student that has a teacher of its own")
+    if better:
+        without = f" without {', '.join(path.rpartition('.')[2] for path in better.drops)}" if better.drops else ""
+        out.print(f'Advice: {better.title}. {better.reason} To follow it, write method.name = "{better.method}"{without}')
     if waiting:
         out.print(f"Left auto until the pictures are known: {', '.join(waiting)}")
     return 0

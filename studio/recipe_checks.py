@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine import scaled, schedule, words
+from engine import scaled, schedule, suited, words
 from engine.fields import AUTO
 from engine.recipe import Adamw, Creatures, Digits, Folder, Recipe, Sgd, Step, Vit
 from engine.recipes import Dino, Supervised
@@ -61,6 +61,7 @@ class Known:
     cores: int = 1
     numbers: Recipe | None = None  # the recipe with a number for each "auto" that can be worked out
     why: Mapping[str, Why] = field(default_factory=dict)  # of these numbers, by path
+    better: suited.Better | None = None  # another method for these pictures
 
 
 def known(asked: Recipe, pictures: int | None = None, cores: int | None = None) -> Known:
@@ -72,7 +73,9 @@ def known(asked: Recipe, pictures: int | None = None, cores: int | None = None) 
     per_epoch = facts.per_epoch(asked.training.batch) if facts else None
     numbers, why = scaled.resolve(asked, facts)
     kept = scaled.kept_bytes(asked, facts) if facts and facts.classes else None
-    return Known(facts.pictures if facts else None, test, side, per_epoch, kept, cores or os.cpu_count() or 1, numbers, why)
+    better = suited.better_method(asked, facts) if facts else None
+    trained = facts.pictures if facts else None
+    return Known(trained, test, side, per_epoch, kept, cores or os.cpu_count() or 1, numbers, why, better)
 
 
 def _pool(asked: Recipe) -> int | None:
@@ -313,6 +316,12 @@ def _keep(asked: Recipe, facts: Known) -> Iterator[Check]:
 # ---- without labels -----------------------------------------------------------------------------------------------------
 
 
+def _method(asked: Recipe, facts: Known) -> Iterator[Check]:
+    if (better := facts.better) is not None:
+        named = better.title.partition(" ")[0]
+        yield Check("warn", better.title, better.reason, _use(f"Use {named}", "method.name", better.method))
+
+
 def _crops(asked: Recipe, facts: Known) -> Iterator[Check]:
     method, side = asked.method, facts.side
     if not isinstance(method, Dino) or isinstance(method.global_size, str) or not side:
@@ -441,6 +450,7 @@ CHECKS: tuple[Callable[[Recipe, Known], Iterator[Check]], ...] = (
     _warm_up,
     _augment,
     _kept_outputs,
+    _method,
     _crops,
     _momentum,
     _prototypes,

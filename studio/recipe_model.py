@@ -157,10 +157,15 @@ class OpenRecipe:
         self.set_all([(path, value)], typing=path if typing else "")
 
     def set_all(self, values: Iterable[tuple[str, Any]], typing: str = "") -> None:
-        """Several fields in one step: a remedy."""
+        """Several fields in one step: a remedy. Another kind of a table keeps what it asks as well, and the rest goes."""
         document = tomlkit.parse(self.text)
         for path, value in values:
+            table, _, key = path.rpartition(".")
+            if key == TAG and (before := self.kinds.get(table)) not in (None, value):
+                self._other_kinds[table, str(before)] = _table_text(document, table)
             _put(document, path, value)
+            if key == TAG:
+                _drop_strays(document, table)
         self._step(replace(self._now, text=tomlkit.dumps(document)), typing)
 
     def choose(self, path: str, kind: str) -> None:
@@ -537,6 +542,15 @@ def _drop(document: tomlkit.TOMLDocument, path: str) -> None:
     del place[key]
     if table and not str(place.as_string()).strip():
         del document[table]
+
+
+def _drop_strays(document: tomlkit.TOMLDocument, table: str) -> None:
+    """Take away what the kind of a table has no field for; of a kind that nobody knows, nothing."""
+    fields = {field.path: field for field in recipe_fields.in_force(document.unwrap())}
+    kind = fields.get(f"{table}.{TAG}")
+    known = fields if kind and document[table].get(TAG) in kind.choices else {f"{table}.{key}" for key in document[table]}
+    for key in [key for key in document.get(table, ()) if f"{table}.{key}" not in known]:
+        _drop(document, f"{table}.{key}")
 
 
 def _has_attention(document: tomlkit.TOMLDocument) -> bool:

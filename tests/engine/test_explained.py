@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import explained, recipe
+from engine import explained, recipe, scaled, suited
 from engine.__main__ import main
 
 
@@ -74,3 +74,44 @@ def test_that_pictures_that_are_not_there_leave_the_rest_auto(tmp_path: Path, sa
 def test_that_explain_is_a_verb_that_refuses_like_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "born-again-digits", "--set", "training.epochs=0"]) == 2
     assert "training.epochs: 0 is outside its range" in capsys.readouterr().err
+
+
+# ---- DINO where it is the better choice ---------------------------------------------------------------------------------
+
+MANY, LONG = "data.pictures=200000", "training.epochs=4"
+
+
+def better(*sets: str) -> suited.Better | None:
+    asked = recipe.read("dinov2-creatures", sets)
+    known = scaled.facts(asked.recipe.data)
+    assert known is not None
+    return suited.better_method(asked.recipe, known, recipe.flat(asked.document.unwrap()))
+
+
+def test_that_dino_is_advised_for_few_pictures_and_what_to_leave_out(said: Callable[..., str]) -> None:
+    told = " ".join(said(name="dinov2-creatures").split())
+    assert "Advice: DINO is the better choice for 2,800 pictures. On 9,500 pictures" in told
+    assert told.endswith('To follow it, write method.name = "dino" without layer_decay, patch_rate')
+    file, found = recipe.read("dinov2-creatures"), better()
+    assert found is not None
+    table = file.document.unwrap()
+    table["method"] = {key: value for key, value in table["method"].items() if f"method.{key}" not in found.drops}
+    assert recipe.parse(recipe.Recipe, table | {"method": {**table["method"], "name": found.method}}).method.mix == 1.0
+
+
+def test_that_few_steps_are_a_reason_too_and_many_of_many_are_none() -> None:
+    few = better("data.pictures=20000", "training.epochs=10")
+    assert few is not None and few.title == "DINO is the better choice for 2,190 steps"
+    assert better(MANY, LONG) is None
+
+
+def test_that_dino_is_not_advised_to_who_hides_nothing() -> None:
+    for told in (["method.ibot_weight=0"], ["method.teacher_run=large-s0-F0"], ["model.weights=/there/start.safetensors"]):
+        assert better() is not None and better(*told) is None
+    assert suited.better_method(recipe.read("dino-creatures").recipe, scaled.Facts(100, 48, 3, 10)) is None
+
+
+def test_that_the_advice_is_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained.explain(recipe.read("dinov2-creatures"), as_json=True) == 0
+    (advice,) = json.loads(capsys.readouterr().out)["advice"]
+    assert advice["method"] == "dino" and advice["drops"] == ["method.layer_decay", "method.patch_rate"]

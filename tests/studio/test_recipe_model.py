@@ -687,6 +687,32 @@ def test_that_advice_without_labels_has_a_reason_and_a_remedy_that_helps(changes
     assert not [one for one in advice(asked.last) if one.tone == "warn" and one.title == check.title]
 
 
+def test_that_dino_is_advised_for_few_pictures_and_a_press_keeps_what_fits() -> None:
+    asked = OpenRecipe("dinov2-creatures")
+    before = asked.text
+    check = next(one for one in advice(asked.last) if one.tone == "warn")
+    assert check.title == "DINO is the better choice for 2,800 pictures" and check.remedy is not None
+    assert check.remedy.label == "Use DINO" and "43.3" in check.reason
+    asked.set_all(check.remedy.values)
+    assert not asked.errors and not asked.stray()
+    assert (asked.kinds["method"], asked.last.method.mix, asked.last.method.bottleneck) == ("dino", 1.0, 64)
+    assert "layer_decay" not in asked.text and "# in the head: without it" in asked.text, "comments stay"
+    assert {one.tone for one in advice(asked.last)} == {"ok"}
+    asked.choose("method.name", "dinov2")
+    assert asked.last.method.layer_decay == 1.0 and asked.last == recipe.read_text(before).recipe
+    asked.undo()
+    asked.undo()
+    assert asked.text == before
+
+
+def test_that_a_kind_nobody_knows_costs_nothing_that_was_written() -> None:
+    asked = OpenRecipe("dinov2-creatures")
+    asked.set("method.name", "dinov9")
+    assert "layer_decay" in asked.text and asked.errors
+    asked.undo()
+    assert not asked.errors
+
+
 def test_that_what_is_well_without_labels_is_said_with_its_numbers() -> None:
     left = ["optimizer.lr=auto", "method.freeze_epochs=auto"]
     found = {one.title: one.reason for one in advice(recipe.read("dino-creatures", left).recipe)}
