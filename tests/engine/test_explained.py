@@ -27,7 +27,7 @@ def line_of(said: str, field: str) -> list[str]:
 
 def test_that_every_value_is_explained_with_its_unit_source_and_reason(said: Callable[..., str]) -> None:
     told = said()
-    assert told.startswith("creatures-dino: 2,800 pictures to train on, 44 steps an epoch, 2,640 in all")
+    assert told.startswith("creatures-dino: 2,800 pictures to train on, 44 steps an epoch, 2,200 in all")
     assert line_of(told, "prototypes")[1:6] == ["256", "data", "256", "prototypes", "for"]
     assert line_of(told, "local_size")[1:4] == ["24", "px", "data"]
     assert line_of(told, "mix")[1:4] == ["1.0", "user", "stands"]

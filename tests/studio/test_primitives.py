@@ -20,7 +20,7 @@ from studio.widgets.stop_button import StopButton
 
 PROMISES = {
     "epoch": "ends epoch 18, saves, about 23 s",
-    "now": "saves step 2,640, about 2 s",
+    "now": "saves step 2,200, about 2 s",
     "kill": "at once; keeps epoch 17, loses 90 steps",
 }
 LEFT = Qt.MouseButton.LeftButton

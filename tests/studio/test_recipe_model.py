@@ -719,7 +719,7 @@ def test_that_what_is_well_without_labels_is_said_with_its_numbers() -> None:
     assert found["Momentum 0.9961 suits 44 steps an epoch"] == "The teacher averages over about 4 epochs."
     assert found["256 prototypes for 10 classes"] == "A loss that stays at ln 256 = 5.545 means collapse."
     assert "by the root of the batch 500e−6 for 64" in found["Learning rate follows the batch"]
-    assert found["Prototypes are frozen for the first 4.8 epochs"] == "The usual guard against collapse at the start."
+    assert found["Prototypes are frozen for the first 4 epochs"] == "The usual guard against collapse at the start."
     assert found["48 px crops from 48 px pictures"].endswith("enlarged up to 1.3 times.")
     assert {one.tone for one in advice(recipe.read("dino-creatures").recipe)} == {"ok"}
 
