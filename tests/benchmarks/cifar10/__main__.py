@@ -19,11 +19,13 @@ from engine.predictions import Generation, common_seeds
 from engine.run import Workspace
 
 HERE = Path(__file__).parent
-RECIPES = ("born-again", "larger-teacher", "dino")
+RECIPES = ("born-again", "born-again-labels", "larger-teacher", "dino")  # in this order: the second needs F0 of the first
 ROWS = (  # what it is called, its lineage, its generation; the first is what the others are measured against
     ("F0, from labels", "cifar10-born-again", 0),
     ("F1, born again", "cifar10-born-again", 1),
     ("F2, born again", "cifar10-born-again", 2),
+    ("F1, born again with labels", "cifar10-born-again-labels", 0),  # its teacher is the F0 above
+    ("F2, born again with labels", "cifar10-born-again-labels", 1),
     ("larger teacher, from labels", "cifar10-larger-teacher", 0),
     ("its student, of F0's size", "cifar10-larger-teacher", 1),
     ("DINO, nearest neighbours", "cifar10-dino", 0),
