@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # imported when needed, so that --help answers at once
     from PySide6.QtWidgets import QApplication
 
+    from studio.main_window import MainWindow
+
 REFUSED = 2
+BETWEEN_PAGES_MS = 400  # a page takes 50 to 300 ms to make; what is clicked meanwhile comes first
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +99,22 @@ def _open(asked: argparse.Namespace) -> int:
     session.start()
     if is_run:
         window.show_run(folder.name)
+    _make_ready(window)
     return app.exec()
+
+
+def _make_ready(window: "MainWindow") -> None:
+    """The first screen is painted; the other pages are made one by one while nobody asks anything of it."""
+    from PySide6.QtCore import QTimer
+
+    def make_one() -> None:
+        if not window.make_next_page():
+            pause.stop()
+
+    pause = QTimer(window)
+    pause.setInterval(BETWEEN_PAGES_MS)
+    pause.timeout.connect(make_one)
+    pause.start()
 
 
 def _render(asked: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """The window: rail, pages, strip, settings. It leads from page to page and passes wishes on; nothing of training is in it.
 
-A new panel is a module in views/ and a line in VIEWS. Its signal `go` asks for another view by name; what else views may want
-of each other is told by the names of their signals, see `_grant_wishes`.
+A new panel is a module in views/, what makes it, and a line in VIEWS. Its signal `go` asks for another view by name; what
+else views may want of each other is told by the names of their signals, see `_grant_wishes`.
 """
 
 import time
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
@@ -23,12 +23,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QMainWindow,
     QMenu,
-    QScrollArea,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -41,6 +38,7 @@ from studio.finding import Index
 from studio.key_sheet import About, Help, KeySheet
 from studio.later import Later
 from studio.leaving import Leaving, what_goes_on
+from studio.pages import Pages, Views
 from studio.preferences import Preferences
 from studio.recipe_model import Snapshot
 from studio.session import Session
@@ -48,11 +46,6 @@ from studio.settings import Emptying, Settings
 from studio.strip_model import strip_words
 from studio.tidings import Bell, Tidings
 from studio.trash import DiskUse
-from studio.views.data import DataView
-from studio.views.generations import GenerationsView
-from studio.views.live import LiveView
-from studio.views.queue import QueueView
-from studio.views.recipe import RecipeView
 from studio.views.welcome import WelcomeView
 from studio.widgets import hints, rail
 from studio.widgets.finder import Finder
@@ -79,12 +72,45 @@ class _RecipePage(Protocol):
     def restore(self, kept: Snapshot) -> None: ...
 
 
+# A view is imported when its page is first asked for: the first screen needs neither charts nor forms.
+
+
+def _data(session: Session, assistant: Assistant) -> QWidget:
+    from studio.views.data import DataView
+
+    return DataView(session, assistant)
+
+
+def _recipe(session: Session, assistant: Assistant) -> QWidget:
+    from studio.views.recipe import RecipeView
+
+    return RecipeView(session, assistant)
+
+
+def _queue(session: Session, _: Assistant) -> QWidget:
+    from studio.views.queue import QueueView
+
+    return QueueView(session)
+
+
+def _live(session: Session, _: Assistant) -> QWidget:
+    from studio.views.live import LiveView
+
+    return LiveView(session)
+
+
+def _generations(session: Session, _: Assistant) -> QWidget:
+    from studio.views.generations import GenerationsView
+
+    return GenerationsView(session)
+
+
 VIEWS = (
-    View("data", "data", "Data", DataView),
-    View("recipe", "recipe", "Recipe", RecipeView),
-    View("queue", "queue", "Queue", lambda session, _: QueueView(session)),
-    View("live", "live", "Live", lambda session, _: LiveView(session)),
-    View("generations", "generations", "Generations", lambda session, _: GenerationsView(session)),
+    View("data", "data", "Data", _data),
+    View("recipe", "recipe", "Recipe", _recipe),
+    View("queue", "queue", "Queue", _queue),
+    View("live", "live", "Live", _live),
+    View("generations", "generations", "Generations", _generations),
 )
 RECIPE = "recipe"  # the view for new experiments
 WELCOME = "welcome"
@@ -104,14 +130,15 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.rail = rail.Rail([rail.Stop(*view[:3], f"Ctrl+{place}") for place, view in enumerate(VIEWS, 1)], HOME_KEYS)
         self.strip, self.notice = Strip(), Notice()
+        self._body, self._foot = QVBoxLayout(), QWidget()
         self.assistant = Assistant(parent=self)
         self.awake, self.bell, self.tidings = Awake(self), Bell(self), Tidings(session, self)
         self._later = Later(self)
         self.welcome = WelcomeView(session)
-        self.views = {view.name: view.make(session, self.assistant) for view in VIEWS}
+        makers = {view.name: partial(view.make, session, self.assistant) for view in VIEWS}
+        self.pages = Pages({WELCOME: lambda: self.welcome, **makers})
+        self.views = Views(self.pages, list(makers))
         self._leaves = False  # it has been asked, or need not be, what becomes of what trains
-        self.pages = QStackedWidget()
-        self._areas = {name: _scrolling(page) for name, page in {WELCOME: self.welcome, **self.views}.items()}
         self.acts = Actions(self, [(view.name, view.title) for view in VIEWS])
         self._deeds = WindowActs(self)
         self.finder = Finder(self)
@@ -121,18 +148,16 @@ class MainWindow(QMainWindow):
         self.rail.set_menu(self._settings_menu())
         self.show_view(WELCOME)
         self._show_strip()
-        self._restore_recipe()
 
     # ---- where one is -----------------------------------------------------------------------------------------------------
 
     @property
     def current(self) -> str:
         """The name of the view in sight."""
-        return next(name for name, area in self._areas.items() if area is self.pages.currentWidget())
+        return self.pages.current
 
     def show_view(self, name: str) -> None:
-        self.pages.setCurrentWidget(self._areas[name])
-        self._areas[name].setFocus()
+        self.pages.show_page(name)
         self.rail.show_current(name)
         titles = {view.name: view.title for view in VIEWS}
         self.setWindowTitle(f"{titles[name]} · Filial" if name in titles else "Filial")
@@ -164,6 +189,12 @@ class MainWindow(QMainWindow):
         """What was refused is of no interest any more."""
         if not self.notice.act.text() and self.notice.words.text() == self._capital(text):
             self.notice.hide()
+
+    def make_next_page(self) -> bool:
+        """Make one of the pages nobody has asked for yet: it is there at once when somebody does. False if none lacks."""
+        if lacking := self.pages.lacking:
+            self.pages.page(lacking[0])
+        return bool(lacking)
 
     # ---- folders ----------------------------------------------------------------------------------------------------------
 
@@ -206,9 +237,14 @@ class MainWindow(QMainWindow):
     def _recipe(self) -> _RecipePage:
         return cast(_RecipePage, self.views[RECIPE])
 
-    def _restore_recipe(self) -> None:
-        if RECIPE in self.views and (kept := unsaved.kept()) is not None:
-            self._recipe.restore(kept)
+    def _take_in(self, name: str) -> None:
+        """A page begins to live: its wishes are heard, and it is told what was kept for it."""
+        self._grant_wishes(self.pages.page(name))
+        self._lead_on_to_foot()
+        if name == RECIPE:
+            self._tell_what_is_kept()
+            if (kept := unsaved.kept()) is not None:
+                self._recipe.restore(kept)
 
     def _use_data(self, table: dict[str, Any]) -> None:
         self._recipe.use_data(table)
@@ -220,7 +256,16 @@ class MainWindow(QMainWindow):
             self._recipe.open_text(text, name)
             self.show_recipe()
 
-    def _grant_wishes(self) -> None:
+    def _lead_on_to_foot(self) -> None:
+        """Tab goes on from a page to notice and strip: Qt appends what joins a window to the end of its chain."""
+        focus = self.focusWidget()
+        self._foot.setParent(None)
+        self._body.addWidget(self._foot)
+        self._foot.show()
+        if focus is not None and self._foot.isAncestorOf(focus):
+            focus.setFocus()
+
+    def _grant_wishes(self, part: QWidget) -> None:
         """By the name of the signal, whichever view has it."""
         wishes: dict[str, Callable[..., object]] = {
             "go": self.show_view,
@@ -231,10 +276,9 @@ class MainWindow(QMainWindow):
             "new_wanted": self.show_recipe,
             "start_queue_asked": self.session.start_queue,
         }
-        for part in (self.welcome, self.strip, *self.views.values()):
-            for name, grant in wishes.items():
-                if wish := getattr(part, name, None):
-                    wish.connect(grant)
+        for name, grant in wishes.items():
+            if wish := getattr(part, name, None):
+                wish.connect(grant)
 
     # ---- strip ------------------------------------------------------------------------------------------------------------
 
@@ -322,9 +366,13 @@ class MainWindow(QMainWindow):
         """What else follows from what was chosen."""
         for dialog in self.findChildren(Settings):
             dialog.show_chosen(chosen)
-        if (use_own := getattr(self.views.get(RECIPE), "use_own", None)) is not None:
-            use_own(chosen.kept)
+        self._tell_what_is_kept()
         self._keep_awake()
+
+    def _tell_what_is_kept(self) -> None:
+        """The Recipe page begins with the person's own retention."""
+        if (use_own := getattr(self.views.living(RECIPE), "use_own", None)) is not None:
+            use_own(self.preferences.kept)
 
     # ---- while something trains -------------------------------------------------------------------------------------------
 
@@ -391,7 +439,7 @@ class MainWindow(QMainWindow):
             self._ask_how_to_leave()
             return
         self.assistant.close()
-        if RECIPE in self.views:
+        if self.views.living(RECIPE) is not None:  # else what was kept stays as it is
             unsaved.keep(self._recipe.kept())
         preferences.save_geometry(self.saveGeometry())
         self.session.stop_following()
@@ -408,18 +456,18 @@ class MainWindow(QMainWindow):
             self.leave()
 
     def _lay_out(self) -> None:
-        for area in self._areas.values():
-            self.pages.addWidget(area)
-        whole, body, middle = QWidget(), QVBoxLayout(), QHBoxLayout()
-        for layout in (body, middle):
+        whole, middle, foot = QWidget(), QHBoxLayout(), QVBoxLayout()
+        for layout in (self._body, middle, foot):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(0)
         middle.addWidget(self.rail)
         middle.addWidget(self.pages, 1)
-        body.addLayout(middle, 1)
-        body.addWidget(self.notice)
-        body.addWidget(self.strip)
-        whole.setLayout(body)
+        foot.addWidget(self.notice)
+        foot.addWidget(self.strip)
+        self._foot.setLayout(foot)
+        self._body.addLayout(middle, 1)
+        self._body.addWidget(self._foot)
+        whole.setLayout(self._body)
         self.setCentralWidget(whole)
 
     def _connect(self) -> None:
@@ -429,7 +477,8 @@ class MainWindow(QMainWindow):
         self.session.consent_wanted.connect(self._ask_consent)
         self.rail.chosen.connect(self.show_view)
         self.rail.home_asked.connect(lambda: self.show_view(WELCOME))
-        self._grant_wishes()
+        self.pages.made.connect(self._take_in)
+        self._grant_wishes(self.strip)
         self.welcome.offer_new(RECIPE in self.views)
         self.welcome.folder_asked.connect(self.choose_folder)
         self.welcome.show_last_folder(self.preferences.last_folder)
@@ -488,16 +537,6 @@ def _empty(workspace: Path, names: list[str]) -> str:
 
 def _percent(scale: float) -> str:
     return f"{round(100 * scale)} %"
-
-
-def _scrolling(page: QWidget) -> QScrollArea:
-    """A page scrolls where the window is smaller than it can become."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # keys scroll it; Tab goes from control to control
-    area.setWidget(page)
-    return area
 
 
 def _choices(menu: QMenu, options: Iterable[tuple[str, object, Callable[[], None]]]) -> QActionGroup:

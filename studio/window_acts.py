@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from engine.commands import ProbeNow, SaveNow
 from studio import phrases, preferences, theme
 from studio.actions import Act, Actions
 from studio.finding import Entry
+from studio.pages import Pages, Views
 from studio.preferences import Preferences
 from studio.session import Followed, Session
 from studio.widgets.rail import Rail
@@ -31,8 +32,8 @@ class Window(Protocol):
 
     session: Session
     preferences: Preferences
-    views: dict[str, QWidget]
-    pages: QStackedWidget
+    views: Views
+    pages: Pages
     rail: Rail
     strip: Strip
     notice: Notice
@@ -165,15 +166,18 @@ class WindowActs:
 
     def _bind_recipe(self) -> None:
         """The keys of the Recipe page, from anywhere by name."""
-        page = self._window.views.get(RECIPE)
-        for act in [act for act in self._acts.table.values() if act.where == RECIPE]:
-            wish = act.name.partition(".")[2]
-            if (do := getattr(page, wish, None)) is not None:
-                self._acts.bind(act.name, partial(self._do_in_recipe, do), partial(page.why_not, wish))  # type: ignore[union-attr]
+        if RECIPE in self._window.views:
+            for act in [act for act in self._acts.table.values() if act.where == RECIPE]:
+                wish = act.name.partition(".")[2]
+                self._acts.bind(act.name, partial(self._do_in_recipe, wish), partial(self._no_recipe, wish))
 
-    def _do_in_recipe(self, do: Callable[[], object]) -> None:
+    def _do_in_recipe(self, wish: str) -> None:
         self._window.show_view(RECIPE)
-        do()
+        getattr(self._window.views[RECIPE], wish)()
+
+    def _no_recipe(self, wish: str) -> str:
+        page: Any = self._window.views[RECIPE]
+        return str(page.why_not(wish))
 
     # ---- parts ----------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from by_hand import LEFT, press, queued, sent, settle, worker
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engine import events, recipe
 from engine.queue import Queue
@@ -482,6 +482,38 @@ def test_that_an_unsaved_recipe_outlives_the_window(opened: Open, tmp_path: Path
     assert unsaved.kept() is None, "it was saved there"
 
 
+def test_that_a_recipe_nobody_looked_at_stays_unsaved_as_it_was(opened: Open, tmp_path: Path) -> None:
+    unsaved.keep(Snapshot("epochs = 3", name="mine"))
+    opened(tmp_path).close()
+    assert unsaved.kept() == Snapshot("epochs = 3", name="mine")
+
+
+def test_that_a_page_is_made_when_it_is_first_asked_for_and_then_stays(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    assert window.pages.lacking == [view.name for view in ALL], "the first screen pays for none of them"
+    window.show_view("live")
+    assert window.pages.lacking == ["data", "recipe", "queue", "generations"] and window.current == "live"
+    live = window.views["live"]
+    while window.make_next_page():
+        assert window.current == "live"
+    assert window.views["live"] is live and window.pages.lacking == []
+    with pytest.raises(KeyError):
+        window.views["welcome"]  # a page, but no place of the rail
+
+
+def test_that_tab_leads_from_a_page_made_late_to_the_strip(opened: Open, run: Run) -> None:
+    with recorded.alive(run):
+        window = opened(run.workspace)
+    QVBoxLayout(window.views["live"]).addWidget(late := QPushButton("late"))
+    window.show_view("live")
+    window.strip.pause.setFocus()
+    window.views["queue"]  # made behind the scenes
+    assert QApplication.focusWidget() is window.strip.pause, "who was in the strip stays there"
+    late.setFocus()
+    QTest.keyClick(late, KEYS.Key_Tab)
+    assert window.strip.isAncestorOf(QApplication.focusWidget())
+
+
 def test_that_escape_dismisses_a_refusal(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
     window.say("no")
@@ -744,6 +776,11 @@ def test_that_the_window_is_imported_without_torch(without_torch: dict[str, str]
     views = sorted(path.stem for path in (REPOSITORY / "studio" / "views").glob("[a-z]*.py"))
     modules = ["studio.main_window", "studio.render", *(f"studio.views.{view}" for view in views)]
     done = python("-c", f"import sys, {', '.join(modules)}; assert 'torch' not in sys.modules", env=without_torch)
+    assert done.returncode == 0, done.stderr
+
+
+def test_that_the_first_screen_needs_no_charts(without_torch: dict[str, str]) -> None:
+    done = python("-c", "import sys, studio.main_window; assert 'pyqtgraph' not in sys.modules", env=without_torch)
     assert done.returncode == 0, done.stderr
 
 
