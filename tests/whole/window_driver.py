@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ class Person(QObject):
     def _place(self, within: str) -> QWidget:
         place: Any = self._window
         for part in filter(None, within.split(".")):
-            place = place[part] if isinstance(place, dict) else getattr(place, part)
+            place = place[part] if isinstance(place, Mapping) else getattr(place, part)
         return place
 
     # ---- eyes -----------------------------------------------------------------------------------------------------------
