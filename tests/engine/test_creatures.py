@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.data import Pictures, creatures
+from engine.data.drawn import animals
+from engine.data.drawn.species import NAMES
 from engine.data.split import split_as_asked
 from engine.fields import RecipeError
 from engine.recipe import Creatures
@@ -142,7 +144,7 @@ def test_that_individuals_of_a_species_are_light_and_dark(thousand: Pictures) ->
     for label in range(10):
         here = thousand.labels == label
         light = np.array([picture[mask].mean() for picture, mask in zip(grey[here], masks(thousand)[here])])
-        assert light.std() > 25 and 90 < light.mean() < 165, creatures.NAMES[label]
+        assert light.std() > 25 and 90 < light.mean() < 165, NAMES[label]
 
 
 # ---- masks --------------------------------------------------------------------------------------------------------------
@@ -164,16 +166,16 @@ def test_that_every_animal_is_in_its_picture_and_large_enough_to_see(thousand: P
 def test_that_animals_are_anywhere_and_look_both_ways(thousand: Pictures) -> None:
     rows, columns = masks(thousand).any(0).any(1), masks(thousand).any(0).any(0)
     assert rows.mean() > 0.9 and columns.mean() > 0.9
-    giraffes = masks(thousand)[thousand.labels == creatures.NAMES.index("giraffe")]
+    giraffes = masks(thousand)[thousand.labels == NAMES.index("giraffe")]
     heads = np.array([np.flatnonzero(mask[mask.any(1).argmax()]).mean() for mask in giraffes])
     middles = np.array([np.flatnonzero(mask.any(0)).mean() for mask in giraffes])
     assert 0.35 < (heads > middles).mean() < 0.65
 
 
 def test_that_a_mask_is_all_that_the_animal_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creatures, "_draw_shadow", lambda artist, bones: None)
+    monkeypatch.setattr(animals, "_draw_shadow", lambda artist, bones: None)
     with_animals = load(tmp_path / "with", size=64)
-    monkeypatch.setattr(creatures, "_animal", lambda artist, species, bones: None)
+    monkeypatch.setattr(creatures, "draw_animal", lambda artist, species, bones: None)
     without = load(tmp_path / "without", size=64)
     changed = np.abs(with_animals.pictures_u8.astype(int) - without.pictures_u8).max(1)
     inside = masks(with_animals)
