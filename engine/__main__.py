@@ -112,6 +112,15 @@ def _parser() -> argparse.ArgumentParser:
     report_.add_argument("what", metavar="RUN|LINEAGE")
     report_.add_argument("-o", dest="target", type=Path, metavar="FILE", help="default: extras/report-.../ in the run's folder")
 
+    export_ = _verb(verbs, "export", export, "a run for others: weights, or all that was measured, each with a card")
+    export_.add_argument("run", metavar="RUN")
+    export_.add_argument("--to", required=True, choices=("safetensors", "csv"), help="what kind of files")
+    export_.add_argument("-o", dest="target", type=Path, metavar="DIR", help="default: extras/export-.../ in the run's folder")
+    export_.add_argument("--step", type=int, metavar="N", help="a step that RUN has a checkpoint of (default: the newest)")
+    export_.add_argument(
+        "--which", choices=("student", "teacher"), help="of a run that keeps both (default: what it is kept for)"
+    )
+
     _verb(verbs, "doctor", doctor, "versions, device and why, Qt, known-bad versions, speed of the workspace")
 
     assist_ = verbs.add_parser("assist")  # without help it is not listed: the window's own helper
@@ -412,6 +421,13 @@ def report(asked: argparse.Namespace) -> int:
     from engine import reports
 
     print(reports.report(_workspace(asked), asked.what, asked.target))
+    return 0
+
+
+def export(asked: argparse.Namespace) -> int:
+    from engine import exports
+
+    print(exports.export(_run(asked, asked.run), asked.to, asked.target, asked.step, asked.which))
     return 0
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine import processes
 from engine.run import Refused, Run, cannot_be_written
 
 
@@ -35,6 +36,23 @@ def writing(target: Path) -> Iterator[Path]:
         raise _cannot_be_written(target, error) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def alone(run: Run, verb: str) -> Iterator[None]:
+    """One at a time for a run; what an earlier one left when it was killed is removed. Raises Refused while one is at work."""
+    folder = run.folder / "extras"
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(processes.hold(folder / f".{verb}.lock", timeout_s=0))
+        except processes.Held:
+            raise Refused(f"another {verb} of {run.name} is at work; wait for it, or write elsewhere with -o") from None
+        except OSError as error:
+            raise _cannot_be_written(folder, error) from None
+        for leftover in folder.glob(f".{verb}-*.writing"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
 
 
 def _cannot_be_written(target: Path, error: OSError) -> Refused:
