@@ -45,6 +45,13 @@ def _safetensors(run: Run, step: int | None, which: Which | None) -> Write:
     return lambda folder: weights.write(folder, found)
 
 
+def _timm(run: Run, step: int | None, which: Which | None) -> Write:
+    from engine.exports import for_timm, network
+
+    found = network.load(run, "timm", step, which)
+    return lambda folder: for_timm.write(folder, found)
+
+
 def _csv(run: Run, step: int | None, which: Which | None) -> Write:
     from engine.exports import tables
 
@@ -53,6 +60,7 @@ def _csv(run: Run, step: int | None, which: Which | None) -> Write:
 
 KINDS: dict[str, Callable[[Run, int | None, Which | None], Write]] = {
     "safetensors": _safetensors,
+    "timm": _timm,
     "csv": _csv,
 }
-NETWORKS = ("safetensors",)  # kinds that are one network; the others are all that was recorded
+NETWORKS = ("safetensors", "timm")  # kinds that are one network; the others are all that was recorded

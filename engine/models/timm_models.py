@@ -23,7 +23,7 @@ def timm(classes: int, channels: int, size: int, variant: str = "resnet18") -> n
     """
     check_name(variant)
     try:
-        body = _create(variant, classes, channels, size)
+        body, _ = _create(variant, classes, channels, size)
         layout = _layout(body, channels, size)
     except CANNOT_READ as error:
         raise ValueError(f"variant: {variant} does not read pictures of {channels} x {size} x {size}: {why(error)}") from error
@@ -135,14 +135,20 @@ class TimmVit(TimmModel):
         return high, wide
 
 
-def _create(variant: str, classes: int, channels: int, size: int) -> Any:
+def arguments(classes: int, channels: int, size: int, variant: str = "resnet18") -> dict[str, Any]:
+    """What timm.create_model makes this very network from, besides its name; of `pretrained` nothing."""
+    return _create(variant, classes, channels, size)[1]
+
+
+def _create(variant: str, classes: int, channels: int, size: int) -> tuple[Any, dict[str, Any]]:
+    """The network, and what it was made from."""
     from timm import create_model
 
-    options: dict[str, Any] = {"pretrained": False, "num_classes": classes, "in_chans": channels}
+    options: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
     sizes: dict[str, Any] = {"img_size": size, "dynamic_img_size": True}
     while True:
         try:
-            return create_model(variant, **sizes, **options)
+            return create_model(variant, pretrained=False, **sizes, **options), sizes | options
         except TypeError as error:  # most convolutional networks read any size and have neither argument
             quoted = re.findall(r"'(\w+)'", str(error))  # the first is the refused one; Python may suggest another after it
             if not quoted or quoted[0] not in sizes:

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
+import torch
 import toys
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from engine import compare, events, exports, lineages, processes
+from engine import compare, events, exports, lineages, models, processes
 from engine.__main__ import main
-from engine.exports import weights
+from engine.exports import for_timm, weights
 from engine.run import Refused, Run, Workspace
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "workspace-1"
@@ -63,6 +65,21 @@ def learned_without_labels(run: Run) -> Run:
         state["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     (folder / "state.json").write_text(json.dumps(state))
     return run
+
+
+def put_network(run: Run, name: str, size: int, **options: Any) -> torch.nn.Module:
+    """Another network as the run's last checkpoint, none of its tensors as it was initialised. In evaluation mode."""
+    torch.manual_seed(0)
+    network = models.build(name, 10, 1, size, **options)
+    tensors = {n: t if n.endswith("tracked") else torch.rand_like(t) / 4 + 0.1 for n, t in network.state_dict().items()}
+    network.load_state_dict(tensors)
+    path = checkpoint(run, 6) / "model.safetensors"
+    save_file({name: tensor.numpy() for name, tensor in tensors.items()}, path)
+    state = json.loads((path.parent / "state.json").read_text())
+    state["build"] = {"name": name, "classes": 10, "channels": 1, "size": size, "options": options}
+    state["sha256"]["model.safetensors"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (path.parent / "state.json").write_text(json.dumps(state))
+    return network.eval()
 
 
 # ---- weights ------------------------------------------------------------------------------------------------------------
@@ -133,6 +150,65 @@ def test_that_a_damaged_checkpoint_is_passed_over_and_refused_by_its_step(vit: R
 def test_that_a_run_without_a_checkpoint_says_so(sample: Workspace) -> None:
     with pytest.raises(Refused, match="sample-s3-F0 has no checkpoint to export yet; train it first"):
         exports.export(sample.run("sample-s3-F0"), "safetensors")
+
+
+# ---- timm ---------------------------------------------------------------------------------------------------------------
+
+VIT = {"patch": 4, "width": 24, "depth": 2, "heads": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "options"),
+    [
+        ("vit", 8, {**VIT, "registers": 3, "layer_scale": 0.1}),
+        ("vit", 16, VIT),
+        ("timm", 32, {"variant": "test_vit"}),
+        ("timm", 32, {"variant": "test_resnet"}),
+    ],
+)
+def test_that_timm_opens_it_and_sees_the_same(vit: Run, name: str, size: int, options: dict[str, Any]) -> None:
+    ours: Any = put_network(vit, name, size, **options)
+    folder = exports.export(vit, "timm")
+    x_BCHW = torch.randn(5, 1, size, size)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    theirs: Any = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    file = str(folder / "model.safetensors")
+    by_hand = timm.create_model(config["architecture"], checkpoint_path=file, **config["model_args"]).eval()
+    with torch.inference_mode():
+        features = theirs.forward_head(theirs.forward_features(x_BCHW), pre_logits=True)
+        torch.testing.assert_close(features, ours.features(x_BCHW), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(theirs(x_BCHW), ours(x_BCHW), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(by_hand(x_BCHW), theirs(x_BCHW))
+    data = timm.data.resolve_model_data_config(theirs)
+    wanted = vit.data() or {}
+    assert data["input_size"] == (1, size, size) and list(data["mean"]) == wanted["mean"] and data["crop_pct"] == 1
+    assert theirs.pretrained_cfg["label_names"] == wanted["classes"]
+    checked = card(folder)["checked"]
+    assert checked["largest_difference"] <= checked["tolerance"] * max(1, checked["largest_feature"])
+
+
+def test_that_timm_gets_a_network_without_labels_without_a_head(vit: Run) -> None:
+    folder = exports.export(learned_without_labels(vit), "timm")
+    theirs: Any = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    assert theirs.num_classes == 0 and not [name for name in load_file(folder / "model.safetensors") if "head" in name]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "what"),
+    [("small_cnn", {}, "Filial's small_cnn"), ("vit", {**VIT, "stem": "conv"}, "a transformer whose stem is convolutions")],
+)
+def test_that_what_timm_does_not_know_is_refused_with_what_fits(vit: Run, name: str, options: Any, what: str) -> None:
+    put_network(vit, name, 8, **options)
+    with pytest.raises(Refused, match=f"no architecture like {what}; --to safetensors"):
+        exports.export(vit, "timm")
+
+
+def test_that_a_network_which_timm_sees_otherwise_is_not_exported(vit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_network(vit, "vit", 8, **VIT)
+    original = for_timm._made_from
+    monkeypatch.setattr(for_timm, "_made_from", lambda *asked: (dict(original(*asked)) | {"num_heads": 2}).items())
+    with pytest.raises(Refused, match=r"timm's network differs from look-s0-F0 by .* nothing is kept"):
+        exports.export(vit, "timm")
 
 
 # ---- tables -------------------------------------------------------------------------------------------------------------
