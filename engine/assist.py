@@ -89,6 +89,21 @@ def embed(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
     return _arrays(asked, scratch, *looking.looker().embed(_workspace(asked), network, tell))
 
 
+def preview(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """What teacher and student receive of a picture: {"recipe": text, "data": table or null, "picture": 3, "epoch": 0}.
+
+    With "sheet" true also the first training pictures, to choose among.
+    """
+    from engine import preview as room
+    from engine import recipe
+
+    file = recipe.read_text(_wanted(asked, "recipe", str, "the text of a recipe"))
+    picture, epoch = _wanted(asked, "picture", int, "a place"), _wanted(asked, "epoch", int, "one counted from 0")
+    wish = room.Wish(picture, epoch, bool(asked.get("sheet")))
+    found = room.previewer().preview(file, asked.get("data"), wish, _caches(asked, scratch), tell)
+    return _arrays(asked, scratch, *found)
+
+
 def _workspace(asked: Asked) -> Path:
     return Path(_wanted(asked, "workspace", str, "the folder with the runs"))
 
@@ -128,8 +143,9 @@ def _caches(asked: Asked, scratch: Path) -> Path:
 
 VERBS: dict[str, Callable[[Asked, Path, Tell], dict[str, Any]]] = {
     "scan": scan, "measure": measure, "look": look, "neighbours": neighbours, "embed": embed,
+    "preview": preview,
 }  # fmt: skip
-LATEST = ("measure", "look", "neighbours", "embed")  # of several that wait only the newest is wanted
+LATEST = ("measure", "look", "neighbours", "embed", "preview")  # of several that wait only the newest is wanted
 
 
 def assist(scratch: Path) -> NoReturn:

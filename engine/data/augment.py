@@ -26,15 +26,31 @@ def augment(pictures_BCHW_u8: Tensor, u_BK: Tensor, shift: int, flip: bool) -> T
         return pictures_BCHW_u8
     batch, channels, height, width = pictures_BCHW_u8.shape
     device = pictures_BCHW_u8.device
-    places_B2 = (u_BK[:, :2] * (2 * shift + 1)).long().clamp(max=2 * shift).to(device)  # a float32 u may round up to 1
+    places_B2 = _places(u_BK, shift).to(device)
     rows_BH = places_B2[:, :1] + torch.arange(height, device=device)
     columns_BW = places_B2[:, 1:] + torch.arange(width, device=device)
     if flip:
-        mirrored_B1 = (u_BK[:, 2:3] >= 0.5).to(device)
+        mirrored_B1 = _mirrored(u_BK)[:, None].to(device)
         columns_BW = torch.where(mirrored_B1, columns_BW.flip(1), columns_BW)
     padded = F.pad(pictures_BCHW_u8, [shift] * 4)
     b, c = torch.arange(batch, device=device), torch.arange(channels, device=device)
     return padded[b[:, None, None, None], c[:, None, None], rows_BH[:, None, :, None], columns_BW[:, None, None, :]]
+
+
+def drawn(u_BK: Tensor, shift: int, flip: bool) -> list[tuple[int, int, bool]]:
+    """What `augment` shows of each picture: the row and column where it begins, below 0 outside, and whether it is mirrored."""
+    tops, lefts = (_places(u_BK, shift) - shift).T.tolist()
+    mirrored = (_mirrored(u_BK) if flip else torch.zeros(len(u_BK), dtype=torch.bool)).tolist()
+    return list(zip(tops, lefts, mirrored))
+
+
+def _places(u_BK: Tensor, shift: int) -> Tensor:
+    """Row and column of the padded picture where each one begins, int64 [B, 2]."""
+    return (u_BK[:, :2] * (2 * shift + 1)).long().clamp(max=2 * shift)  # a float32 u may round up to 1
+
+
+def _mirrored(u_BK: Tensor) -> Tensor:
+    return u_BK[:, 2] >= 0.5
 
 
 def normalise(pictures_BCHW_u8: Tensor, mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor) -> Tensor:

@@ -107,6 +107,29 @@ def _varied(planes_CNSS: Tensor, u_NK: Tensor, view: View) -> Tensor:
     return planes_CNSS.clamp_(0, 1)  # sums of weights are 1 up to rounding
 
 
+def drawn(u_VBK: Tensor, view: View, colours_there: bool) -> list[list[dict[str, float]]]:
+    """What is done to each crop besides cutting it out, [V][B]: the step's name and 1, or the blur's radius in pixels.
+
+    Pictures of one channel have no colours that could be mixed or left out.
+    """
+    u_NK = _by_picture(_below_one(u_VBK))
+    steps = {
+        "flip": u_NK[:, _FLIP] < view.flip,
+        "jitter": u_NK[:, _JITTER] < view.jitter,
+        "mix": (u_NK[:, _MIX] < view.mix) & colours_there,
+        "grey": (u_NK[:, _GREY] < view.grey) & colours_there,
+        "invert": u_NK[:, _INVERT] < view.invert,
+        "blur": _chosen(u_NK[:, _BLUR], view.blur, view.count) * _radii(u_NK, view.size),
+        "solarize": _chosen(u_NK[:, _SOLARIZE], view.solarize, view.count),
+    }
+    by_picture = {name: values_N.view(-1, view.count).float().tolist() for name, values_N in steps.items()}
+    pictures = range(u_VBK.shape[1])
+    return [
+        [{name: rows[place][crop] for name, rows in by_picture.items() if rows[place][crop]} for place in pictures]
+        for crop in range(view.count)
+    ]
+
+
 def _by_picture(x_VBX: Tensor) -> Tensor:
     """All crops of a picture next to each other, [N, ...]."""
     return x_VBX.transpose(0, 1).flatten(0, 1)

@@ -4,7 +4,7 @@ Everything here is a pure function of the recipe and the pictures, so that a res
 machine see the same pictures in the same order. C channels, N pictures, B of them in a batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from engine.data.order import epoch_order, uniforms
 from engine.data.pictures import Tell
 from engine.data.split import Split, noisy_labels, split_as_asked, split_hash
 from engine.fields import RecipeError, tag_of
-from engine.recipe import Data, RunRecipe, Unlabelled
+from engine.recipe import Augment, Data, RunRecipe, Unlabelled
 from engine.scaled import kept_views
 
 PROBES = 12
@@ -146,6 +146,30 @@ def whole(epoch: int) -> tuple[View, ...]:
     return ()
 
 
+def numbers(
+    seed: int, epoch: int, index_B: NDArray[np.int64], views: tuple[View, ...], device: torch.device
+) -> tuple[Tensor, ...]:
+    """What is drawn for these pictures in an epoch, in [0, 1): float32 [V, B, K] for each kind of crop, in one copy, and
+    rounded before it. Without kinds of crops [1, B, K], for the one varied picture."""
+    found, first = [], 0
+    for count, many in [(view.count, crops.numbers(view)) for view in views] or [(1, NUMBERS)]:
+        drawn = [uniforms(seed, epoch, index_B, crop, many).astype(np.float32) for crop in range(first, first + count)]
+        found.append(onto(np.stack(drawn), device))
+        first += count
+    return tuple(found)
+
+
+def varied(
+    pictures_NCHW_u8: Tensor, places_B: Tensor, drawn: tuple[Tensor, ...], views: tuple[View, ...], asked: Augment
+) -> Iterator[Tensor]:
+    """The crops of the pictures at `places_B`, in [0, 1], [V, B, C, S, S] for each kind; one moved and mirrored picture each,
+    [1, B, C, H, W], where no crops are wanted. `drawn` is what `numbers` gave."""
+    if not views:
+        yield augment(pictures_NCHW_u8[places_B], drawn[0][0], asked.shift, asked.flip).float()[None] / 255
+    for view, drawn_VBK in zip(views, drawn):
+        yield crops.crops(pictures_NCHW_u8, places_B, drawn_VBK, view)
+
+
 class Batches:
     """Training pictures on the device, a step's worth at a time: a pure function of (seed, epoch, place in the epoch).
 
@@ -189,22 +213,9 @@ class Batches:
     def _varied(self, epoch: int, index_B: NDArray[np.int64], places_B: Tensor) -> tuple[Tensor, ...]:
         """Every crop that the method wants to see; one moved and mirrored picture each where it wants none."""
         views = self._views(epoch)
-        if not views:
-            (drawn_BU,) = self._numbers(epoch, index_B, range(1), NUMBERS)
-            varied = augment(self._pictures[places_B], drawn_BU, self._asked.shift, self._asked.flip)
-            return (normalise(varied, self._mean, self._std)[None],)
-        found, first = [], 0
-        for view in views:
-            drawn_VBU = self._numbers(epoch, index_B, range(first, first + view.count), crops.numbers(view))
-            seen_VBCHW = crops.crops(self._pictures, places_B, drawn_VBU, view)
-            found.append(standardise(seen_VBCHW, self._mean, self._std))
-            first += view.count
-        return tuple(found)
-
-    def _numbers(self, epoch: int, index_B: NDArray[np.int64], views: range, count: int) -> Tensor:
-        """In [0, 1), float32 [V, B, count], for these crops: in one copy, and rounded before it."""
-        drawn = [uniforms(self._seed, epoch, index_B, view, count).astype(np.float32) for view in views]
-        return onto(np.stack(drawn), self._device)
+        drawn = numbers(self._seed, epoch, index_B, views, self._device)
+        seen = varied(self._pictures, places_B, drawn, views, self._asked)
+        return tuple(standardise(seen_VBCHW, self._mean, self._std) for seen_VBCHW in seen)
 
     def _portions(self, epoch: int) -> list[NDArray[np.int64]]:
         """An epoch's order in portions, kept while it lasts: sorting a large set at each step costs as much as the step."""

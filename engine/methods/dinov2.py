@@ -161,13 +161,7 @@ class Dinov2(Dino):
     def guessed(self, batch: Batch, patches: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which patches of which global crop are asked about, [N, P]: a function of the step (as train.py has seeded it), the
         picture and the crop."""
-        crops, side = len(batch.views[0]), math.isqrt(patches)
-        asked, index_B = self.asked, batch.index_B.numpy()
-        if not asked.ibot_weight:
-            return np.zeros((crops * len(index_B), patches), dtype=np.bool_)
-        u_NK = np.concatenate([uniforms(torch.initial_seed(), 0, index_B, crop, masks.NUMBERS) for crop in range(crops)])
-        ratio = (asked.mask_ratio_low, asked.mask_ratio_high)
-        return masks.masks(u_NK, side, side, asked.mask_probability, ratio)
+        return guessed(self.asked, torch.initial_seed(), batch.index_B.numpy(), len(batch.views[0]), patches)
 
     def patch_loss(self, guessed_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
         """iBOT: what the teacher says of the same patch of the same crop, unmasked."""
@@ -222,6 +216,18 @@ class Dinov2(Dino):
         for part, head in (("model", self.own_head), ("teacher", self.own_teacher_head)):
             if head is not None:
                 head.load_state_dict({n.removeprefix(PATCHES): t for n, t in weights[part].items() if n.startswith(PATCHES)})
+
+
+def guessed(
+    asked: Asked, seed: int, index_B: np.ndarray[Any, Any], crops: int, patches: int
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which patches are hidden in a step of these pictures, [N, P], all pictures of the first crop before those of the next.
+    `seed`: what train.py seeded that step with."""
+    if not asked.ibot_weight:
+        return np.zeros((crops * len(index_B), patches), dtype=np.bool_)
+    side = math.isqrt(patches)
+    u_NK = np.concatenate([uniforms(seed, 0, index_B, crop, masks.NUMBERS) for crop in range(crops)])
+    return masks.masks(u_NK, side, side, asked.mask_probability, (asked.mask_ratio_low, asked.mask_ratio_high))
 
 
 def enlarged(views: tuple[View, ...], size: int, patch: int) -> tuple[View, ...]:

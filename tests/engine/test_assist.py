@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -70,7 +71,11 @@ def test_that_a_line_that_is_no_ask_is_answered_with_what_one_is(asks: Asks, ear
 def test_that_an_unknown_ask_is_answered_with_those_that_are_known(asks: Asks, ear: Ear) -> None:
     asks.hear(line(4, "guess"))
     assert ear.said == [
-        {"id": 4, "error": "unknown ask 'guess'; known are scan, measure, look, neighbours, embed and cancel", "field": ""}
+        {
+            "id": 4,
+            "error": "unknown ask 'guess'; known are scan, measure, look, neighbours, embed, preview and cancel",
+            "field": "",
+        }
     ]
 
 
@@ -159,6 +164,14 @@ def test_that_digits_are_scanned_like_any_other_data_set(tmp_path: Path) -> None
     assert (found["pictures"], len(found["classes"]), found["size"]) == (1797, 10, [8, 8])
     assert json.loads(json.dumps(found)) == found, "everything in an answer is plain"
     assert Path(found["sheet"]).is_relative_to(tmp_path)
+
+
+def test_that_a_preview_comes_with_its_pictures_in_a_file(tmp_path: Path) -> None:
+    wish = {"recipe": toys.single("augment.shift=1").text(), "picture": 3, "epoch": 2, "sheet": True}
+    found = assist.VERBS["preview"]({"id": 7, "ask": "preview", **wish}, tmp_path, lambda share, words: None)
+    assert (found["picture"], found["epoch"], found["teacher"]) == (3, 2, "labels")
+    with np.load(found["file"]) as arrays:
+        assert sorted(arrays) == ["picture", "sheet", "view0"] and np.array_equal(arrays["sheet"][3], arrays["picture"])
 
 
 # ---- the process --------------------------------------------------------------------------------------------------------
