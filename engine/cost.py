@@ -26,6 +26,7 @@ from engine.fields import tag_of
 from engine.models import imported
 from engine.probes.accuracy import predict
 from engine.recipe import UNTAUGHT, RecipeFile, RunRecipe
+from engine.recipes import Dino
 from engine.run import Refused, Run
 from engine.train import built_from, device_memory_gib, facts_of, is_out_of_memory, learn, optimizer_for, with_field
 from engine.words import count, plural
@@ -150,14 +151,15 @@ class Twin:
     """What a run would train, built as it would build it: student, teacher (the network of `taught_by`), optimizer, batches."""
 
     def __init__(self, asked: RunRecipe, device: str, data: Prepared, taught_by: RunRecipe | None = None) -> None:
-        asked, _ = scaled.resolve(asked, facts_of(data))
+        theirs = scaled.resolve(taught_by or _untaught(asked), facts_of(data))[0]
+        asked, _ = scaled.resolve(asked, facts_of(data, theirs.method if isinstance(theirs.method, Dino) else None))
         self.asked = asked
         self.device = torch.device(device)
         try:
             student = built_from(asked, data).network()
             if asked.model.freeze:
                 imported.freeze_backbone(student)
-            teacher = _teacher(asked, taught_by or asked, data) if asked.teacher else None
+            teacher = _teacher(asked, theirs, data) if asked.teacher else None
         except ValueError as error:
             raise Refused(with_field(error)) from None
         self.data = data
@@ -198,7 +200,12 @@ def _teacher(asked: RunRecipe, theirs: RunRecipe, data: Prepared) -> nn.Module:
     network = built_from(theirs, data).network()
     if not isinstance(asked.method, UNTAUGHT):
         return network
-    return methods.headed(asked.teacher, scaled.resolve(theirs, facts_of(data))[0].method, network)
+    return methods.headed(asked.teacher, theirs.method, network)
+
+
+def _untaught(asked: RunRecipe) -> RunRecipe:
+    """A run as it would be without its teacher, which stands in for one that is not in the workspace."""
+    return replace(asked, teacher="") if isinstance(asked.method, UNTAUGHT) else asked
 
 
 def _cost(

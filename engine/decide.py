@@ -3,6 +3,7 @@
 Resume and every later reader take effective.toml only: nothing decided by a clock or a measurement is decided twice.
 """
 
+import contextlib
 import os
 import platform
 import statistics
@@ -17,7 +18,9 @@ import torch
 from msgspec import Struct
 
 from engine import __version__, checkpoint, processes, recipe, scaled, words
+from engine.fields import RecipeErrors
 from engine.recipe import RunRecipe
+from engine.recipes import Dino
 from engine.run import Refused, Run, checkpoint_step
 from engine.scaled import Why
 
@@ -175,6 +178,14 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
         remedy = f"method.teacher_step: write one of {kept}" if kept else "bring its checkpoints back"
         raise Refused(f"teacher: {asked.teacher} has no checkpoint at step {step}; {remedy}")
     return Teacher(asked.teacher, step, checkpoint.file_sha256(checkpoint.kept(folder)))
+
+
+def learned_by(folder: Path) -> Dino | None:
+    """What the method of a run in this folder was asked, if it learned without labels; None too where that cannot be read."""
+    with contextlib.suppress(OSError, RecipeErrors):
+        found = read(Run(folder))
+        return found.recipe.method if found and isinstance(found.recipe.method, Dino) else None
+    return None
 
 
 def check_teacher(run: Run, pinned: Teacher) -> None:

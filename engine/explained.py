@@ -25,7 +25,7 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     known, said = _pictures_of(file.recipe.data)
     asked, resolved = scaled.resolve(file.recipe, known)
     waiting = scaled.still_auto(asked)
-    later = {path: Why("data", "worked out from the pictures once they are known") for path in waiting}
+    later = {path: Why("data", _later(asked, path)) for path in waiting}
     written = recipe.flat(file.document.unwrap())
     why = scaled.reasons(asked, written, resolved | later)
     better = suited.better_method(asked, known, written) if known else None
@@ -45,9 +45,21 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     if better:
         without = f" without {', '.join(path.rpartition('.')[2] for path in better.drops)}" if better.drops else ""
         out.print(f'Advice: {better.title}. {better.reason} To follow it, write method.name = "{better.method}"{without}')
-    if waiting:
-        out.print(f"Left auto until the pictures are known: {', '.join(waiting)}")
+    for what in dict.fromkeys(_waits_for(asked, path) for path in waiting):
+        left = [path for path in waiting if _waits_for(asked, path) == what]
+        out.print(f"Left auto until {what} known: {', '.join(left)}")
     return 0
+
+
+def _waits_for(asked: recipe.Recipe, path: str) -> str:
+    teacher = scaled.teacher_of(asked)
+    return f"its teacher {teacher} is" if teacher and path in scaled.OF_THE_TEACHER else "the pictures are"
+
+
+def _later(asked: recipe.Recipe, path: str) -> str:
+    if (teacher := scaled.teacher_of(asked)) and path in scaled.OF_THE_TEACHER:
+        return f"what its teacher {teacher} answers with"
+    return "worked out from the pictures once they are known"
 
 
 def _pictures_of(data: recipe.Data) -> tuple[Facts | None, str]:

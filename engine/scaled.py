@@ -19,7 +19,7 @@ from msgspec import Struct
 from engine import recipe, schedule, words
 from engine.fields import AUTO, Source, fields_in, tag_of
 from engine.recipe import Creatures, Data, Digits, Experiment, Step, Timm
-from engine.recipes import Dino
+from engine.recipes import Dino, Dinov2
 
 # ---- the numbers --------------------------------------------------------------------------------------------------------
 
@@ -83,12 +83,16 @@ SMALLEST_LOCAL = 4  # px, with patches
 
 @dataclass(frozen=True)
 class Facts:
-    """What must be known of the pictures: how many train, their side in px, their channels, and classes (0 without labels)."""
+    """What must be known of the pictures: how many train, their side in px, their channels, and classes (0 without labels).
+
+    `taught_by`: what a frozen teacher's method was asked, with numbers; None where nobody has looked, or it has no prototypes.
+    """
 
     pictures: int
     size: int
     channels: int
     classes: int
+    taught_by: Dino | None = None
 
     def per_epoch(self, batch: int) -> int:
         """Steps an epoch."""
@@ -158,6 +162,11 @@ class _Case:
         return self.asked.training.epochs * self.per_epoch
 
     @property
+    def teacher(self) -> str:
+        """The frozen run whose prototypes are to be answered for, as it is written; empty without one."""
+        return teacher_of(self.asked)
+
+    @property
     def pictures(self) -> str:
         return words.plural(self.facts.pictures, "picture")
 
@@ -168,17 +177,26 @@ Found = tuple[float, str]  # a value and its reason
 def resolve(asked: E, known: Facts | None) -> tuple[E, dict[str, Why]]:
     """The recipe with a number for every "auto", and why, by the field's path.
 
-    Without facts only what does not depend on the pictures is resolved. Raises RecipeErrors if a number contradicts what a
+    Without facts only what does not depend on the pictures is resolved, and without those of a frozen teacher not what depends
+    on that. Raises RecipeErrors if a number contradicts what a
     person wrote beside it.
     """
     wanted = still_auto(asked)
     why: dict[str, Why] = {}
     for path, rule in RULES.items():
         if path in wanted and (known is not None or path in WITHOUT_PICTURES):
-            value, reason = rule(_Case(asked, known or Facts(0, 0, 0, 0)))
-            asked = _with(asked, path, value)
-            why[path] = Why("data", reason)
+            found = rule(_Case(asked, known or Facts(0, 0, 0, 0)))
+            if found is not None:
+                asked = _with(asked, path, found[0])
+                why[path] = Why("data", found[1])
     return (recipe.parse(type(asked), recipe.to_table(asked)) if why else asked), why
+
+
+def teacher_of(asked: Experiment) -> str:
+    """The frozen teacher of a student without labels, which answers with that teacher's prototypes; else empty."""
+    if not isinstance(asked.method, Dinov2):
+        return ""
+    return str(getattr(asked, "teacher", "") or asked.method.teacher_run)
 
 
 def still_auto(asked: Experiment) -> list[str]:
@@ -259,7 +277,9 @@ def _whole(least: int, patch: int) -> int:
     return -(-least // patch) * patch
 
 
-def _prototypes(case: _Case) -> Found:
+def _prototypes(case: _Case) -> Found | None:
+    if case.teacher:
+        return _teachers_own(case, lambda theirs: theirs.prototypes, "prototypes")
     many = case.facts.pictures
     below, value = next((row for row in PROTOTYPES if many < row[0]), (0, PROTOTYPES_AT_MOST))
     head = f"{words.count(value)} prototypes for {case.pictures}"
@@ -270,8 +290,21 @@ def _prototypes(case: _Case) -> Found:
     return value, f"{head}: what lightly-train takes below {words.count(below)}"
 
 
-def _patch_prototypes(case: _Case) -> Found:
+def _patch_prototypes(case: _Case) -> Found | None:
+    if case.teacher:
+        return _teachers_own(case, _for_patches, "prototypes of patches")
     return case.method.prototypes, "as many as method.prototypes, as in DINOv2"
+
+
+def _teachers_own(case: _Case, count: Callable[[Dino], Any], what: str) -> Found | None:
+    """A student must answer with what its frozen teacher answers with, whatever the pictures."""
+    theirs = case.facts.taught_by
+    return (count(theirs), f"as many {what} as its teacher {case.teacher} answers with") if theirs else None
+
+
+def _for_patches(theirs: Dino) -> int | str:
+    own = isinstance(theirs, Dinov2) and theirs.separate_heads
+    return theirs.patch_prototypes if own else theirs.prototypes  # type: ignore[attr-defined]
 
 
 def _teacher_temp(case: _Case) -> Found:
@@ -354,7 +387,7 @@ def patch_of(asked: Experiment) -> int:
 
 
 # In the order in which they are worked out: a local crop looks at the global one, a start at the end.
-RULES: dict[str, Callable[[_Case], Found]] = {
+RULES: dict[str, Callable[[_Case], Found | None]] = {
     "optimizer.lr": _learning_rate,
     "schedule.warmup_epochs": _warmup,
     "method.global_size": _global_size,
@@ -367,4 +400,5 @@ RULES: dict[str, Callable[[_Case], Found]] = {
     "method.momentum": _momentum,
     "method.freeze_epochs": _freeze,
 }
+OF_THE_TEACHER = ("method.prototypes", "method.patch_prototypes")  # where there is a frozen one
 WITHOUT_PICTURES = ("optimizer.lr", "schedule.warmup_epochs")

@@ -33,6 +33,7 @@ from engine.models import imported
 from engine.probes import attention
 from engine.probes.probed import Probed, at_the_end, during, prototypes
 from engine.recipe import RunRecipe
+from engine.recipes import Dino
 from engine.run import Attempt, Refused, Run, checkpoint_step
 from engine.state import plain
 from engine.watchdog import HARMLESS, NOT_FINITE, Watchdog, caught_up
@@ -173,8 +174,9 @@ class Training:
     def build(self) -> None:
         """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""
         resolved: dict[str, scaled.Why] = {}
-        if self.known is None:  # what the recipe leaves to the pictures
-            self.asked, resolved = scaled.resolve(self.asked, facts_of(self.data))
+        if self.known is None:  # what the recipe leaves to the pictures, and to a frozen teacher
+            taught_by = decide.learned_by(self.run.workspace / self.asked.teacher) if self.asked.teacher else None
+            self.asked, resolved = scaled.resolve(self.asked, facts_of(self.data, taught_by))
         asked = self.asked
         self.built_from = built_from(asked, self.data)
         pinned = self.known.teacher if self.known else decide.pin_teacher(self.run, asked)
@@ -668,8 +670,8 @@ def built_from(asked: RunRecipe, data: Prepared) -> Build:
     return Build(options.pop("name"), max(1, data.classes), data.pictures.channels, data.size, options)
 
 
-def facts_of(data: Prepared) -> scaled.Facts:
-    return scaled.Facts(len(data.split.train), data.size, data.pictures.channels, data.classes)
+def facts_of(data: Prepared, taught_by: Dino | None = None) -> scaled.Facts:
+    return scaled.Facts(len(data.split.train), data.size, data.pictures.channels, data.classes, taught_by)
 
 
 def with_field(error: ValueError) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine import recipe, schedule, words
+from engine import recipe, scaled, schedule, words
 from engine.fields import AUTO, Field, tag_of
 from engine.recipe import Recipe
 from studio import phrases, recipe_fields
@@ -96,7 +96,9 @@ def hint(field: Field, asked: OpenRecipe, facts: Known, weights: int | None = No
         return ""
     now, before = asked.value(field), asked.before(field)
     if now == AUTO and field.auto:
-        return recipe_fields.auto_words(field, facts.numbers) if facts.numbers else ""
+        known = recipe_fields.auto_words(field, facts.numbers) if facts.numbers else ""
+        from_teacher = field.path in scaled.OF_THE_TEACHER and scaled.teacher_of(asked.last)
+        return known or ("auto: its teacher's" if from_teacher else "")
     if list_of(now) != list_of(before) and before is not None and (said := recipe_fields.said(field, before)):
         return f"{'preset' if asked.preset else 'was'} {said}"
     return _derived(field, asked, facts, weights)

@@ -175,6 +175,16 @@ def test_that_a_teacher_of_another_lineage_is_counted_as_large_as_it_is(tmp_path
     assert abs(found["memory_bytes"]["weights"] - alone["memory_bytes"]["weights"] - teacher) < 100
 
 
+def test_that_a_student_left_auto_is_measured_with_its_teachers_prototypes(tmp_path: Path) -> None:
+    vit = ("method.name=dinov2", "model.name=vit", "model.patch=4", "model.width=8", "model.depth=1", "model.heads=1")
+    head = ("method.hidden=8", "method.bottleneck=4", "method.local_crops=0", "optimizer.name=adamw")
+    toys.runs(tmp_path, toys.single("lineage=large", *vit, *head, "method.prototypes=40", "method.patch_prototypes=20"))
+    taught = (*vit, *head, "method.teacher_run=large-s0-F0", "training.batch=256")
+    written = ("method.prototypes=40", "method.patch_prototypes=20")
+    left, asked = (measured(tmp_path / "data", *taught, *more, of=toys.single) for more in ((), written))
+    assert left["memory_bytes"]["weights"] == asked["memory_bytes"]["weights"]
+
+
 def test_that_a_frozen_backbone_needs_no_optimizer(tmp_path: Path) -> None:
     (tmp_path / "theirs.safetensors").touch()
     frozen = measured(tmp_path, f"model.weights={tmp_path}/theirs.safetensors", "model.freeze=true", of=toys.single)

@@ -76,6 +76,12 @@ def test_that_explain_is_a_verb_that_refuses_like_the_others(capsys: pytest.Capt
     assert "training.epochs: 0 is outside its range" in capsys.readouterr().err
 
 
+def test_that_what_a_teacher_decides_is_left_to_it(said: Callable[..., str]) -> None:
+    told = said("method.teacher_run=large-s0-F0", name="dinov2-creatures")
+    assert line_of(told, "prototypes")[1:] == ["auto", "data", "what", "its", "teacher", "large-s0-F0", "answers", "with"]
+    assert "Left auto until its teacher large-s0-F0 is known: method.prototypes, method.patch_prototypes" in told
+
+
 # ---- DINO where it is the better choice ---------------------------------------------------------------------------------
 
 MANY, LONG = "data.pictures=200000", "training.epochs=4"

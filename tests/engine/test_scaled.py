@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from engine import recipe, scaled, schedule
 from engine.fields import AUTO, fields_in
 from engine.recipe import Recipe, RunRecipe
+from engine.recipes import Dinov2
 from engine.scaled import Facts
 
 SMALL = Facts(pictures=2880, size=48, channels=3, classes=10)
@@ -60,6 +62,20 @@ def test_that_every_auto_becomes_a_number_with_a_reason_from_the_data() -> None:
     values = recipe.flat(recipe.to_table(asked))
     assert all(isinstance(values[path], int | float) for path in why)
     assert all(any(sign.isdigit() for sign in one.reason) for one in why.values())
+
+
+def test_that_a_student_of_a_frozen_teacher_answers_with_that_teachers_prototypes() -> None:
+    taught = ("method.name=dinov2", "method.teacher_run=large-s{seed}-F0", "model={name='vit'}")
+    asked, why = scaled.resolve(dino(*taught), SMALL)
+    assert scaled.still_auto(asked) == ["method.prototypes", "method.patch_prototypes"], "nobody has looked yet"
+    theirs = Dinov2(prototypes=48, patch_prototypes=20)
+    known = replace(SMALL, taught_by=theirs)
+    asked, why = scaled.resolve(dino(*taught), known)
+    assert (asked.method.prototypes, asked.method.patch_prototypes, scaled.still_auto(asked)) == (48, 20, [])
+    assert why["method.prototypes"].reason == "as many prototypes as its teacher large-s{seed}-F0 answers with"
+    shared = replace(SMALL, taught_by=msgspec.structs.replace(theirs, separate_heads=False))
+    assert scaled.resolve(dino(*taught), shared)[0].method.patch_prototypes == 48
+    assert numbers(known)["method.prototypes"] == numbers(SMALL)["method.prototypes"], "without a teacher the pictures decide"
 
 
 def test_that_what_a_person_wrote_stays_and_a_choice_called_auto_too() -> None:

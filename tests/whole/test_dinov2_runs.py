@@ -94,6 +94,14 @@ def test_that_a_taught_student_teaches_in_turn(workspace, large):
     assert train(student) == 0 and train(next_one) == 0
 
 
+def test_that_prototypes_left_auto_are_as_many_as_the_frozen_teachers(workspace, large):
+    (student,) = workspace.create(toy(*TAUGHT, "method.prototypes=auto", "training.epochs=1"))
+    assert train(student) == 0
+    effective = student.effective()
+    assert (effective["recipe"]["method"]["prototypes"], effective["recipe"]["method"]["patch_prototypes"]) == (16, 16)
+    assert "large-s0-F0" in str(effective["why"]["method.prototypes"])
+
+
 def test_that_resuming_refuses_a_frozen_teacher_that_was_exchanged(workspace, large):
     (student,) = workspace.create(toy(*TAUGHT))
     die_at(student, 4)
