@@ -105,12 +105,19 @@ def _generations(session: Session, _: Assistant) -> QWidget:
     return GenerationsView(session)
 
 
+def _inspect(session: Session, assistant: Assistant) -> QWidget:
+    from studio.views.inspect import InspectView
+
+    return InspectView(session, assistant)
+
+
 VIEWS = (
     View("data", "data", "Data", _data),
     View("recipe", "recipe", "Recipe", _recipe),
     View("queue", "queue", "Queue", _queue),
     View("live", "live", "Live", _live),
     View("generations", "generations", "Generations", _generations),
+    View("inspect", "inspect", "Inspect", _inspect),
 )
 RECIPE = "recipe"  # the view for new experiments
 WELCOME = "welcome"

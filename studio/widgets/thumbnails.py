@@ -25,7 +25,7 @@ class Thumbnails:
         ratio = device.devicePixelRatioF() if device else 1.0
         ready = self._thumbnail(index, QSize(round(place.width() * ratio), round(place.height() * ratio)))
         if ready is None:
-            _paint_missing(painter, place)
+            paint_missing(painter, place)
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -55,7 +55,8 @@ class Thumbnails:
         return self._made[key]
 
 
-def _paint_missing(painter: QPainter, place: QRectF) -> None:
+def paint_missing(painter: QPainter, place: QRectF) -> None:
+    """A dash in a frame: there is no such picture."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(theme.color("line"))
