@@ -8,11 +8,10 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from engine import lineages, words
+from engine import branches, lineages, words
 from engine.compare import Ensemble, Verdict, as_json, basis, ensemble, ensembles, headline, rows, verdict_words, verdicts
 from engine.console import OUT
 from engine.predictions import ComparisonError, Lineage
-from engine.recipes import Dino
 from engine.run import Refused, Workspace
 
 
@@ -23,12 +22,10 @@ def compare(workspace: Workspace, name: str | None, members: str | None, json_wa
         lineage = lineages.read(runs)
         judged = verdicts(lineage)
         chosen = ensemble(lineage, _members(members)) if members else None
-        forks = lineages.branches(runs)
+        forks = branches.branches(runs)
     except ComparisonError as error:
         raise Refused(str(error)) from None
-    first = runs[0].recipe()
-    kept = "student" if first.teacher else "teacher"  # of a frozen teacher's student its own average is kept
-    measured = f"k-NN of the {kept}" if isinstance(first.method, Dino) else "Accuracy"
+    measured = lineages.measured(runs[0].recipe())
     if json_wanted:
         whole = {"lineage": name, **as_json(lineage, judged, measured)}
         whole |= {"chosen_ensemble": msgspec.to_builtins(chosen)} if chosen else {}

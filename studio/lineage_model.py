@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from engine import compare, curves, lineages, words
 from engine.compare import ComparisonError, Ensemble, Row, Suspect, Verdict
-from engine.lineages import LINEAR, RANK, Study, is_unlabelled, mean_words, over_seeds, study
 from engine.recipe import RunRecipe
 from engine.run import Run
 from engine.state import RunState, State
+from engine.study import LINEAR, RANK, Study, is_unlabelled, mean_words, over_seeds, study
 
 __all__ = [
     "Align", "Averaged", "Box", "Progress", "Seen", "Study", "Trace", "against", "averaged", "boxes", "class_names", "complete",

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine import lineages, words
-from engine.lineages import Study
+from engine import words
 from engine.recipe import RunRecipe
 from engine.run import Observer, Run
 from engine.state import RunState, State
+from engine.study import Study, study
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def gather(name: str, runs: Sequence[Run]) -> Gathered:
     """Read the runs. Raises RecipeErrors for a recipe that cannot be read."""
     observer = Observer()
     seen = tuple(sorted((_see(run, observer) for run in runs), key=lambda one: (one.generation, one.seed)))
-    return Gathered(name, seen, lineages.study([(one.run, one.state) for one in seen if one.state.completed]))
+    return Gathered(name, seen, study([(one.run, one.state) for one in seen if one.state.completed]))
 
 
 def _see(run: Run, observer: Observer) -> Seen:

@@ -10,12 +10,12 @@ import numpy as np
 
 from engine import compare, curves, differences, recipe, words
 from engine.compare import Verdict
-from engine.lineages import mean_words, over_seeds
 from engine.recipe import RunRecipe
 from engine.reports import charts, pictures
 from engine.reports.charts import Line, Say
 from engine.reports.gathered import Gathered, Seen
 from engine.reports.page import Html, element, facts, folded, joined, section, table
+from engine.study import mean_words, over_seeds
 
 POINTS = 40_000  # of all curves together: about 10 bytes each
 SHARES = (  # parts of the names of metrics that are rates in [0, 1]

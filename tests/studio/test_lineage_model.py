@@ -444,6 +444,19 @@ def test_that_a_lineage_without_a_classifier_is_told_by_neighbours(tmp_path: Pat
     assert compare.basis(done.lineage, done.measured) == "k-NN of the teacher, 60 test pictures, 2 seeds"
 
 
+def test_that_a_student_of_a_frozen_network_is_told_by_its_own_neighbours(tmp_path: Path) -> None:
+    (run,) = recorded.without_labels(tmp_path)
+    text = (run.folder / "recipe.toml").read_text()
+    (run.folder / "recipe.toml").write_text('teacher = "large-s0-F0"\n' + text.replace('name = "dino"', 'name = "dinov2"'))
+    recorded.dino(run)
+    worth = {"feature/rank": 29.0, "knn/student": 0.6, "linear/student": 0.7}  # nobody asks its teacher, which has its own run
+    recorded.write(run, events.Measured(elapsed_s=30.0, step=20, epoch=4.0, split="test", values=worth))
+    toy_lineage.save(run, "test", toy_lineage.probabilities(0, 0), 0)
+    recorded.end(run)
+    done = lineage_model.study(lineage_model.complete(follow(tmp_path)))
+    assert done.by_neighbours and done.measured == "k-NN of the student" and len(done.rows) == 1
+
+
 def test_that_nobody_votes_on_labels_that_were_not_learned(tmp_path: Path) -> None:
     found, why = lineage_model.suspects(lineage_model.complete(without_labels(tmp_path)))
     assert found == () and "no predictions of their training pictures" in why
