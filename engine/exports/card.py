@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from engine import __version__, compare, lineages, recipe
+from engine import __version__, branches, compare, recipe
 from engine.exports.page import page
 from engine.fields import tag_of
-from engine.lineages import Study
 from engine.predictions import ComparisonError
 from engine.recipe import RunRecipe
 from engine.run import Run, Workspace
 from engine.state import RunState
+from engine.study import Study, study
 
 VERSION = 1
 CARD, PAGE = "card.json", "MODEL.md"
@@ -104,7 +104,7 @@ def _results(run: Run, state: RunState, asked: RunRecipe, made: Made) -> dict[st
         return {"measured": measured, "problem": "the run is not complete, so it was not judged"}
     others = [one for one in Workspace(run.workspace).runs() if one.name.rpartition("-s")[0] == asked.lineage and one != run]
     folded = [(run, state), *((one, one.state()) for one in others if one.ending().completed)]
-    return {"measured": measured, **_judged(lineages.study(folded), run, asked)}
+    return {"measured": measured, **_judged(study(folded), run, asked)}
 
 
 def _measured(state: RunState, step: int | None) -> Iterator[tuple[str, float]]:
@@ -116,26 +116,26 @@ def _measured(state: RunState, step: int | None) -> Iterator[tuple[str, float]]:
                 yield name, float(curve.values[places[-1]])
 
 
-def _judged(study: Study, run: Run, asked: RunRecipe) -> dict[str, Any]:
-    if study.problem:
-        return {"problem": study.problem}
-    row = None if run.forked_from else study.row(asked.generation)
-    verdicts = [one for one in study.judged if row is not None and row.generation in (one.child, one.parent)]
-    lead, rest = compare.headline(study.lineage, study.judged) if study.generations else ("", "")
+def _judged(proved: Study, run: Run, asked: RunRecipe) -> dict[str, Any]:
+    if proved.problem:
+        return {"problem": proved.problem}
+    row = None if run.forked_from else proved.row(asked.generation)
+    verdicts = [one for one in proved.judged if row is not None and row.generation in (one.child, one.parent)]
+    lead, rest = compare.headline(proved.lineage, proved.judged) if proved.generations else ("", "")
     return {
-        "measured_by": study.measured,
-        "basis": compare.basis(study.lineage, study.measured),
+        "measured_by": proved.measured,
+        "basis": compare.basis(proved.lineage, proved.measured),
         "headline": lead + rest,
         "generation": msgspec.to_builtins(msgspec.structs.replace(row, verdict=None)) if row else {},
         "verdicts": [{**msgspec.to_builtins(one), "words": compare.verdict_words(one)} for one in verdicts],
         "fork": _fork(run),
-        "left_out": list(study.left_out),
+        "left_out": list(proved.left_out),
     }
 
 
 def _fork(run: Run) -> str:
     try:
-        return "".join(branch.words() for branch in lineages.branches([run]))
+        return "".join(branch.words() for branch in branches.branches([run]))
     except (ComparisonError, OSError, ValueError) as error:
         return str(error)
 
