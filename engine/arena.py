@@ -165,7 +165,8 @@ def _large(file: RecipeFile) -> RecipeFile:
     if model[TAG] not in WIDTHS:
         problem = f"{model[TAG]} has no width to double; write the larger teacher as [teacher_model]"
         raise RecipeErrors([RecipeError("model.name", problem)])
-    model |= {WIDTHS[model[TAG]]: 2 * model[WIDTHS[model[TAG]]], "weights": "", "freeze": False}
+    model = {key: value for key, value in model.items() if key not in recipe.BEGINS}
+    model |= {WIDTHS[model[TAG]]: 2 * model[WIDTHS[model[TAG]]]}
     return _recipe(file, LARGE, method={TAG: "supervised"}, model=model, **_with_labels(asked))
 
 
@@ -202,7 +203,7 @@ def _cannot_crop(asked: Recipe) -> str:
 
     method = scaled.resolve(asked, known)[0].method
     assert isinstance(method, Dino)
-    options = {key: value for key, value in msgspec.to_builtins(asked.model).items() if key not in (TAG, "weights", "freeze")}
+    options = {key: value for key, value in msgspec.to_builtins(asked.model).items() if key not in (TAG, *recipe.BEGINS)}
     try:
         network = models.build(msgspec.to_builtins(asked.model)[TAG], known.classes, known.channels, known.size, **options)
     except ValueError as error:

@@ -58,6 +58,7 @@ class Cost:
     memory: Memory
     kept_bytes: int
     weights: int
+    report: imported.Imported | None = None  # what came of the file that the network starts from
 
 
 def measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
@@ -88,7 +89,11 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     tell(0.05, "reading the pictures")
     data = prepare(asked, data_folder, lambda done, total: tell(*_reading(done, total)))
     outside = _outside_teacher(asked, data_folder.parent)
-    first = each = _cost(asked, decided, data, lambda words: tell(0.3, words), outside)
+    try:
+        first = each = _cost(asked, decided, data, lambda words: tell(0.3, words), outside)
+    except Refused as error:  # of F0's own network, which is another field of the lineage's recipe
+        its_own = student and asked.model != student[0].model and str(error).startswith("model.")
+        raise Refused(f"teacher_{error}" if its_own else str(error)) from None
     if student:
         each = _cost(_in_precision(student[0], first.precision), decided, data, lambda words: tell(0.7, words), asked)
     per_epoch = -(-len(data.split.train) // asked.training.batch)
@@ -110,11 +115,16 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "memory_bytes": vars(each.memory),
         "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
         "weights": each.weights,
+        "imported": {"first": _told(first.report), "each": _told(each.report)},
         "pictures": len(data.split.train),
         "disk_bytes_per_run": disk_bytes(asked, each.kept_bytes, each.memory.optimizer) + outputs,
         "teacher_outputs_bytes": outputs,
         "disk_free_bytes": shutil.disk_usage(data_folder.parent).free,
     }
+
+
+def _told(report: imported.Imported | None) -> str:
+    return report.short() if report else ""
 
 
 def _outside_teacher(asked: RunRecipe, workspace: Path) -> RunRecipe | None:
@@ -154,9 +164,12 @@ class Twin:
         theirs = scaled.resolve(taught_by or _untaught(asked), facts_of(data))[0]
         asked, _ = scaled.resolve(asked, facts_of(data, theirs.method if isinstance(theirs.method, Dino) else None))
         self.asked = asked
+        self.report: imported.Imported | None = None  # what came of the file it starts from
         self.device = torch.device(device)
         try:
             student = built_from(asked, data).network()
+            if (weights := asked.model.weights) and Path(weights).is_file():
+                self.report = imported.start_from(student, Path(weights), asked.model.freeze, asked.model.partial)
             if asked.model.freeze:
                 imported.freeze_backbone(student)
             teacher = _teacher(asked, theirs, data) if asked.teacher else None
@@ -239,6 +252,7 @@ def _cost(
         memory=_memory(twin, precision),
         kept_bytes=kept,
         weights=sum(weight.numel() for weight in twin.method.student.parameters()),
+        report=twin.report,
     )
 
 

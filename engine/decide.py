@@ -40,11 +40,13 @@ class Teacher(Struct, frozen=True):
         return workspace / self.run / "checkpoints" / f"step-{self.step:08d}"
 
 
-class Weights(Struct, frozen=True):
-    """The file a network starts from, and its checksum."""
+class Weights(Struct, frozen=True, omit_defaults=True):
+    """The file a network starts from, its checksum, and what came of it."""
 
     path: str
     sha256: str
+    format: str = ""  # "pth, DINOv2": the kind of file, and whose names it has
+    share: float = 0.0  # of the backbone's parameters that were found in it; 0 in runs from before it was recorded
 
 
 class Decided(Struct, frozen=True, kw_only=True):
@@ -211,7 +213,7 @@ def pin_weights(asked: RunRecipe) -> Weights | None:
 
 def check_weights(asked: RunRecipe, pinned: Weights) -> None:
     """Raises Refused if the file is no longer the one this run was to start from."""
-    if pin_weights(asked) != pinned:
+    if (found := pin_weights(asked)) is None or found.sha256 != pinned.sha256:
         raise Refused(f"model.weights: {pinned.path} is not the file this run began with; bring the old one back")
 
 

@@ -63,6 +63,18 @@ class TeacherPinned(Event, frozen=True, kw_only=True):
     sha256: str
 
 
+class WeightsImported(Event, frozen=True, kw_only=True):
+    """The network begins with weights from a file; the "import-report" artifact tells tensor by tensor what came of it."""
+
+    file: str  # its path
+    sha256: str
+    share: float  # of the backbone's parameters that were found
+    whole: bool  # nothing was missing
+    text: str  # the report in a sentence
+    run: str = ""  # the run whose checkpoint it is, and its step, where it is one
+    step: int = 0
+
+
 class StepTaken(Event, frozen=True, kw_only=True):
     """A tick: means over the `log_every` steps that end with this one."""
 
@@ -182,6 +194,7 @@ AnyEvent = (
     | PhaseBegan
     | Prepared
     | TeacherPinned
+    | WeightsImported
     | StepTaken
     | Measured
     | CheckpointSaved

@@ -28,12 +28,18 @@ LABELLED_FOLDER = "write the folder with one sub-folder a class"
 UNTAUGHT = (Dino,)  # methods that need no labels; they take pictures with labels too
 ALONE = (Supervised, Dino)  # methods whose F0 is the whole lineage: nobody of another generation teaches
 EITHER = (Dinov2,)  # of these, methods that learn from a run of another lineage if they are given one
+LONELY = "picture leaves BatchNorm nothing to compare it with: its statistics would be those of this one picture"
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+BEGINS = ("weights", "partial", "freeze")  # fields of a network that say how it starts and not what it is
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 _WEIGHTS = knob("Weights", "A file of weights that the network starts from, all but its classifier: .safetensors, .pth, .pt or .bin. Empty starts at random.")  # fmt: skip
+_PARTIAL = knob(
+    "Partial weights",
+    "Start from the file even if it lacks more than a tenth of the network: what is missing starts at random.",
+)
 _FREEZE = knob("Freeze", "Train the classifier only: the rest stays as model.weights made it, with its BatchNorm statistics.")
 
 
@@ -42,6 +48,7 @@ class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"
 
     width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
+    partial: Annotated[bool, _PARTIAL] = False
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -51,6 +58,7 @@ class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
     depth: Annotated[int, knob("Depth", "Layers with weights: 6n+2, so 8, 14, 20, 32, 44, 56, 110.", unit="layers", ge=8, le=1202, source="paper", why="the smallest network of He et al. 2016, table 6")] = 20  # fmt: skip
     width: Annotated[int, knob("Width", "Channels of the first stage.", unit="channels", ge=4, le=512, source="paper", why="He et al. 2016")] = 16  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
+    partial: Annotated[bool, _PARTIAL] = False
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -62,6 +70,7 @@ class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet")
     bottleneck: Annotated[bool, knob("Bottlenecks", "A 1 x 1 convolution before each 3 x 3 one.", source="paper", why="DenseNet-BC: Huang et al. 2017")] = True  # fmt: skip
     reduction: Annotated[float, knob("Reduction", "Share of the channels that stay between two blocks.", gt=0, le=1, source="paper", why="DenseNet-BC: Huang et al. 2017")] = 0.5  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
+    partial: Annotated[bool, _PARTIAL] = False
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -77,6 +86,7 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
     layer_scale: Annotated[float, knob("LayerScale", "What each residual branch is multiplied by at first, learned for each feature; keeps deep networks steady. 0 does without.", ge=0, le=1, why="DINOv2: 1e-5; shallow networks need none")] = 0.0  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
+    partial: Annotated[bool, _PARTIAL] = False
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -85,6 +95,7 @@ class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
 
     variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
+    partial: Annotated[bool, _PARTIAL] = False
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -596,6 +607,11 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
         problem = f"{marks[0]} lies within the warm-up of schedule.warmup_epochs = {recipe.schedule.warmup_epochs:g}"
         yield RecipeError("schedule.milestones", problem + "; shorten the warm-up, or begin to fall later")
     yield from _model_contradictions("model", recipe.model)
+    if recipe.training.batch * fewest_crops(recipe.method) < 2 and has_batch_norm(recipe.model):
+        remedy = "write 2 or more" + (
+            "" if isinstance(recipe.model, Timm) else ', or a network without it, such as model.name = "vit"'
+        )
+        yield RecipeError("training.batch", f"{recipe.training.batch} {LONELY}; {remedy}")
     if isinstance(recipe.method, Dinov2):
         yield from _dinov2_contradictions(recipe.method, recipe)
     if isinstance(recipe.method, Dino):
@@ -610,10 +626,27 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
         yield RecipeError("data.val_share", problem + "; their sum must be below 1")
 
 
+def fewest_crops(method: Method) -> int:
+    """Of one picture, that a network sees in one pass; of a method that sees pictures and no crops 1."""
+    if not isinstance(method, Dino):
+        return 1
+    return min(method.global_crops, method.local_crops or method.global_crops)
+
+
+def has_batch_norm(model: Model) -> bool:
+    """Whether it learns with BatchNorm, as far as a name tells: of timm's networks none does."""
+    return not model.freeze and (
+        isinstance(model, SmallCnn | Resnet | Densenet) or (isinstance(model, Vit) and model.stem == "conv")
+    )
+
+
 def _model_contradictions(path: str, model: Model | SameModel) -> Iterator[RecipeError]:
     if not isinstance(model, SameModel) and model.freeze and not model.weights:
         problem = f"true would freeze a network at random; write {path}.weights, or {path}.freeze = false"
         yield RecipeError(f"{path}.freeze", problem)
+    if not isinstance(model, SameModel) and model.partial and (model.freeze or not model.weights):
+        missing = "true, but a frozen backbone must be whole" if model.freeze else f"true, but {path}.weights is empty"
+        yield RecipeError(f"{path}.partial", f"{missing}; write {path}.partial = false")
     if isinstance(model, Resnet) and (model.depth - 2) % 6:
         lower = 2 + 6 * ((model.depth - 2) // 6)
         yield RecipeError(f"{path}.depth", f"{model.depth} is not 6n+2; write {lower} or {lower + 6}")

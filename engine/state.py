@@ -151,6 +151,7 @@ class RunState:
     acknowledged: dict[str, str] = field(default_factory=dict)
     changes: list[events.Changed] = field(default_factory=list)
     teacher: events.TeacherPinned | None = None
+    weights: events.WeightsImported | None = None
     not_finite: events.LossNotFinite | None = None
     diagnoses: dict[str, events.Diagnosed] = field(default_factory=dict)  # by verdict: what is wrong now, the oldest first
     rollbacks: list[events.RolledBack] = field(default_factory=list)
@@ -276,6 +277,11 @@ def _teacher_pinned(state: RunState, event: events.TeacherPinned) -> None:
     state.say(event, f"teacher is {event.run} at step {words.count(event.step)}")
 
 
+def _weights_imported(state: RunState, event: events.WeightsImported) -> None:
+    state.weights = event
+    state.say(event, event.text, "info" if event.whole else "warn", 0)
+
+
 def _step_taken(state: RunState, event: events.StepTaken) -> None:
     state.step, state.epoch = event.step, event.epoch
     state.attempts[-1].stepped = True
@@ -369,6 +375,7 @@ _FOLDS: dict[type, Any] = {
     events.PhaseBegan: _phase_began,
     events.Prepared: _prepared,
     events.TeacherPinned: _teacher_pinned,
+    events.WeightsImported: _weights_imported,
     events.StepTaken: _step_taken,
     events.Measured: _measured,
     events.CheckpointSaved: _checkpoint_saved,

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine import checkpoint, commands, decide, events, methods, models, processes, rates, recipe, scaled
 from engine.checkpoint import Build
@@ -197,6 +198,7 @@ class Training:
             if problem := models.reads(network, self.data.pictures.channels, size):
                 raise Failed(f"method: crops of {size} px do not fit this network: {problem}")
         self.batches = Batches(self.data, asked, self.device, self.method.views_at)
+        self.refuse_lonely_pictures()
         self.total_steps = asked.training.epochs * self.batches.per_epoch
         self.log_every = max(1, self.total_steps // TICKS)
         self.plan()
@@ -211,6 +213,15 @@ class Training:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
 
+    def refuse_lonely_pictures(self) -> None:
+        """Raises Failed for BatchNorm over batches of one: also the smallest of an epoch's nearly equal portions counts."""
+        asked, student = self.asked, self.method.backbones()[0]
+        fewest = len(self.batches) // self.batches.per_epoch * recipe.fewest_crops(asked.method)
+        if fewest < 2 and not asked.model.freeze and any(isinstance(part, _BatchNorm) for part in student.modules()):
+            pictures = plural(len(self.batches), "training picture")
+            problem = f"of {pictures} in steps of {asked.training.batch} the smallest is 1, and 1 {recipe.LONELY}"
+            raise Failed(f"training.batch: {problem}; write {asked.training.batch + 1} or more")
+
     def plan(self) -> None:
         """What goes with the step, for us and for the method."""
         self.schedules = rates.schedules(self.asked, self.batches.per_epoch)
@@ -221,16 +232,28 @@ class Training:
         pinned, asked = self.known.weights if self.known else decide.pin_weights(self.asked), self.asked.model
         if pinned is not None and not self.attempt.step:
             decide.check_weights(self.asked, pinned)
-            report = imported.start_from(student, Path(pinned.path), whole=asked.freeze)
-            if report.missing:
-                self.attempt.record(events.Warned(step=0, text=report.sentence()))
-            else:
-                self.begin("preparing", report.sentence())
-            for line in imported.lines(report):
-                print(line, flush=True)  # noqa: T201
+            report = imported.start_from(student, Path(pinned.path), whole=asked.freeze, partial=asked.partial)
+            pinned = msgspec.structs.replace(pinned, format=report.format, share=round(report.share, 6))
+            self.tell_of_import(pinned, report)
         if asked.freeze:
             imported.freeze_backbone(student)
         return pinned
+
+    def tell_of_import(self, pinned: decide.Weights, report: imported.Imported) -> None:
+        """A sentence among the events, every tensor in the artifact."""
+        self.attempt.record(
+            events.WeightsImported(
+                file=pinned.path,
+                sha256=pinned.sha256,
+                share=pinned.share,
+                whole=not report.missing,
+                text=report.sentence(),
+            )
+        )
+        table = {**report.table(), "file": pinned.path, "sha256": pinned.sha256}
+        content = msgspec.json.format(msgspec.json.encode(table), indent=1)
+        self.attempt.save_artifact("import-report", content, 0, 0.0, "json")
+        self.obey()
 
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = pinned.folder(self.run.workspace)
@@ -665,7 +688,7 @@ def in_precision(name: str, device: torch.device) -> torch.autocast:
 def built_from(asked: RunRecipe, data: Prepared) -> Build:
     """What a recipe's network is built from, on this data."""
     options = msgspec.to_builtins(asked.model)
-    for name in ("weights", "freeze"):  # how it starts, not what it is
+    for name in recipe.BEGINS:
         options.pop(name, None)
     return Build(options.pop("name"), max(1, data.classes), data.pictures.channels, data.size, options)
 

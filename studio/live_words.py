@@ -5,6 +5,7 @@ Pure functions of a `Followed`. The words of a state are phrases.py's; what a fa
 
 import math
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -180,6 +181,8 @@ def chips(one: Followed) -> list[Chip]:
         finite, wait, memory = found
         waits = [wait] if wait.state == "warn" else []  # there is not the room to say that all is well
         found = [finite, _collapse(one), _lag(one.state), _gradient(one), *waits, memory]
+    if (begun := _weights(one.state)) is not None:
+        found.append(begun)
     diagnosed = [_diagnosed(told) for told in one.state.diagnoses.values()]
     taken = {chip.key: chip for chip in reversed(diagnosed)}  # of several the oldest
     return [taken.pop(chip.key, chip) for chip in found] + list(taken.values())
@@ -192,6 +195,15 @@ def _diagnosed(told: Diagnosed) -> Chip:
     helps = "; ".join(remedy.text for remedy in told.remedies)
     why += f" What may help: {helps}." if helps and not about.grave else ""
     return Chip(about.chip, about.health, since, why, about.page, about.name)
+
+
+def _weights(state: RunState) -> Chip | None:
+    """What came of the weights it began with; None for a network at random."""
+    told = state.weights
+    if told is None:
+        return None
+    share = f"{words.percent(told.share)} of {PurePath(told.file).name}"
+    return Chip("weights", "ok" if told.whole else "warn", share, as_sentence(told.text), "objective")
 
 
 def _finite(state: RunState) -> Chip:

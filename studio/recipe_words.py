@@ -90,7 +90,9 @@ def where(asked: OpenRecipe) -> str:
 # ---- fields --------------------------------------------------------------------------------------------------------------
 
 
-def hint(field: Field, asked: OpenRecipe, facts: Known, weights: int | None = None) -> str:
+def hint(
+    field: Field, asked: OpenRecipe, facts: Known, weights: int | None = None, imported: Mapping[str, str] | None = None
+) -> str:
     """What stands right of an editor: what "auto" comes to, the preset's value if it is another, or a number that follows."""
     if field.path in asked.errors:
         return ""
@@ -99,6 +101,8 @@ def hint(field: Field, asked: OpenRecipe, facts: Known, weights: int | None = No
         known = recipe_fields.auto_words(field, facts.numbers) if facts.numbers else ""
         from_teacher = field.path in scaled.OF_THE_TEACHER and scaled.teacher_of(asked.last)
         return known or ("auto: its teacher's" if from_teacher else "")
+    if imported and now and (told := imported.get(field.path, "")):
+        return told
     if list_of(now) != list_of(before) and before is not None and (said := recipe_fields.said(field, before)):
         return f"{'preset' if asked.preset else 'was'} {said}"
     return _derived(field, asked, facts, weights)

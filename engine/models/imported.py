@@ -1,11 +1,14 @@
 """Weights from a file into the backbone of a fresh network, and a backbone that stays as it is while the classifier learns.
 
 A file does not say which classes it knows, so its classifier is left aside. Pickled files are read only as far as they are
-tensors and nothing else: whatever else they hold could run code. Refusals are ValueErrors that begin with the field.
+tensors and nothing else: whatever else they hold could run code. Refusals are ValueErrors that begin with the field. Other
+people's names for the same weights are in layouts.py.
 """
 
+import argparse
+import math
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine.models import layouts
 from engine.words import count, plural
 
-ENOUGH = 0.9  # of the backbone's tensors; with less it is another network's file
+ENOUGH = 0.9  # of the backbone, both of its tensors and of the numbers in them; with less it is another network's file
 PICKLED = (".pth", ".pt", ".bin")
 NESTED = ("state_dict", "model", "model_state_dict", "teacher", "student", "backbone", "network", "net", "module")
 OF_METHODS = ("dino_",)  # names beside a network's own that are its method's: heads, a centre
@@ -26,7 +30,7 @@ SHOWN = 3
 
 CONVERT = (
     "convert it once where you trust it: python -c \"import torch, safetensors.torch as s; d = torch.load('{name}', "
-    "map_location='cpu', weights_only=False); d = d.get('state_dict', d.get('model', d)); "
+    "map_location='cpu', weights_only=False); d = next((d[k] for k in ('state_dict', 'model', 'teacher') if k in d), d); "
     "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, '{stem}.safetensors')\""
 )
 
@@ -44,6 +48,12 @@ class Imported:
     summed: tuple[str, ...] = ()  # weights over three colours that are now over grey
     classifier: bool = False  # there was one, left aside
     head: bool = False  # what DINO put on it, left aside
+    mask_token: bool = False  # what DINOv2 read in place of hidden patches, left aside
+    student: bool = False  # its average was taken, and what learned left aside
+    share: float = 1.0  # of the numbers in the backbone's tensors
+    layout: str = ""  # whose names they were
+    names: tuple[tuple[str, str], ...] = ()  # there and here, where they differ
+    resized: tuple[tuple[str, str], ...] = ()  # tensors of positions, and "37 x 37 to 4 x 4"
 
     @property
     def matched(self) -> int:
@@ -53,50 +63,109 @@ class Imported:
     def complete(self) -> bool:
         return not self.missing and not self.unexpected
 
+    @property
+    def format(self) -> str:
+        """ "pth, DINOv2": the kind of file, and whose names it has."""
+        return f"{Path(self.file).suffix.removeprefix('.') or 'safetensors'}, {self.layout}"
+
+    @property
+    def spelled(self) -> int:
+        """How many names are others here, by more than what they all begin with."""
+        before, now = self.renamed
+        return sum(now + theirs.removeprefix(before) != ours for theirs, ours in self.names)
+
     def sentence(self) -> str:
         before, now = self.renamed
-        says = [f"the backbone starts from {self.file}: {count(self.matched)} of {plural(self.wanted, 'tensor')} found"]
+        share = "" if not self.missing else f", {_below(self.share)} of its parameters"
+        says = [f"the backbone starts from {self.file}: {count(self.matched)} of {plural(self.wanted, 'tensor')} found{share}"]
         says += [f"in its {self.nested}"] if self.nested else []
         says += [f"{before or 'nothing'} renamed to {now or 'nothing'}"] if before != now else []
+        says += [f"{plural(self.spelled, 'name')} of {self.layout} said as here"] if self.spelled else []
+        says += [f"{name} resized from {sides} patches" for name, sides in self.resized]
         says += [f"{', '.join(self.summed)} summed over the colours"] if self.summed else []
         says += ["its classifier left aside"] if self.classifier else []
         says += ["its DINO head left aside"] if self.head else []
+        says += ["its mask token left aside"] if self.mask_token else []
+        says += ["its student left aside"] if self.student else []
         says += [f"missing: {_first(self.missing)}"] if self.missing else []
         says += [f"not used: {_first(self.unexpected)}"] if self.unexpected else []
         return "; ".join(says)
 
+    def short(self) -> str:
+        """ "41 of 42 tensors, 99.8% of the parameters"."""
+        return f"{count(self.matched)} of {plural(self.wanted, 'tensor')}, {_below(self.share)} of the parameters"
 
-def start_from(network: nn.Module, path: Path, whole: bool = False) -> Imported:
-    """Copy a file's tensors into the network's backbone. `whole` refuses a file that lacks any of it.
+    def table(self) -> dict[str, Any]:
+        """The whole report in plain values: the "import-report" artifact."""
+        return {
+            "file": self.file,
+            "format": self.format,
+            "tensors": self.wanted,
+            "matched": self.matched,
+            "share": round(self.share, 6),
+            "renamed": dict(self.names),
+            "resized": dict(self.resized),
+            "summed": list(self.summed),
+            "missing": list(self.missing),
+            "unexpected": list(self.unexpected),
+            "left_aside": [name for name in ("classifier", "head", "mask_token", "student") if getattr(self, name)],
+            "sentence": self.sentence(),
+        }
+
+
+def start_from(network: nn.Module, path: Path, whole: bool = False, partial: bool = False, called: str = "") -> Imported:
+    """Copy a file's tensors into the network's backbone. `whole` refuses a file that lacks any of it, `partial` takes
+    whatever fits. `called` is what the report calls the file, its own name by default.
 
     Raises ValueError, with nothing copied, for a file that cannot be read or is another network's.
     """
     everything, nested = read(path)
-    found = {name: tensor for name, tensor in everything.items() if not name.startswith(OF_METHODS)}
+    report, fitting = _compared(network, everything, nested, called or path.name)
+    _refuse(report, path, whole, partial)
+    own = network.state_dict()
+    with torch.no_grad():
+        for name, fit in fitting.items():
+            own[name].copy_(fit)
+    return report
+
+
+def _compared(
+    network: nn.Module, everything: Mapping[str, Tensor], nested: str, file: str
+) -> tuple[Imported, dict[str, Tensor]]:
+    """What the network's backbone finds among a file's tensors, and these by its names, in its shapes."""
     heads = classifier_names(network)
     own = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith(COUNTER)}
     body = {name: tensor for name, tensor in own.items() if not _within(name, heads)}
-    before, now = _renaming(list(body), list(found))
-    there = {now + name.removeprefix(before): name for name in found if name.startswith(before)}
-    fitting = {name: fit for name, ours in body.items() if (fit := _fit(ours, found.get(there.get(name, "")))) is not None}
-    used = {there[name] for name in body if name in there}
-    aside = {theirs for name, theirs in there.items() if _within(name, heads)}
+    put_on, masks = layouts.aside(everything, body)
+    put_on += [name for name in everything if name.startswith(OF_METHODS)]
+    spelled = layouts.spelled((name for name in everything if name not in {*put_on, *masks}), network, own)
+    before, now = _renaming(list(body), list(spelled.values()))
+    there = {now + said.removeprefix(before): name for name, said in spelled.items() if said.startswith(before)}
+    theirs = {ours: everything[name] for ours, name in there.items()}
+    moved, resized = layouts.fit_positions(theirs, layouts.places_of(network))
+    theirs |= moved
+    fitting = {name: fit for name, ours in body.items() if (fit := _fit(ours, theirs.get(name))) is not None}
+    classifiers = {name for ours, name in there.items() if _within(ours, heads)}
+    students = {name for name, said in spelled.items() if "teacher" in before and said.startswith(_of_student(before))}
+    aside = classifiers | students | {there[name] for name in body if name in there}
     report = Imported(
-        file=path.name,
+        file=file,
         wanted=len(body),
-        missing=tuple(_lacking(name, body, found, there) for name in body if name not in fitting),
-        unexpected=tuple(name for name in found if name not in used | aside and not name.endswith(COUNTER)),
+        missing=tuple(_lacking(name, body, theirs) for name in body if name not in fitting),
+        unexpected=tuple(name for name in spelled if name not in aside and not name.endswith(COUNTER)),
         nested=nested,
         renamed=(before, now),
-        summed=tuple(name for name, fit in fitting.items() if fit.shape != found[there[name]].shape),
-        classifier=bool(aside),
-        head=len(found) < len(everything),
+        summed=tuple(name for name, fit in fitting.items() if fit.shape != theirs[name].shape),
+        classifier=bool(classifiers),
+        head=bool(put_on),
+        mask_token=bool(masks),
+        student=bool(students),
+        share=_numbers(body[name] for name in fitting) / max(1, _numbers(body.values())),
+        layout=layouts.written_by(everything, network),
+        names=tuple((there[name], name) for name in fitting if there[name] != name),
+        resized=tuple((name, sides) for name, sides in resized.items() if name in fitting),
     )
-    _refuse(report, path, whole)
-    with torch.no_grad():
-        for name, fit in fitting.items():
-            body[name].copy_(fit)
-    return report
+    return report, fitting
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -148,7 +217,9 @@ def _in_evaluation(module: nn.Module, _inputs: Any) -> None:
 
 def _unpickled(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # what main_dino.py was started with lies beside its weights; a Namespace does nothing but hold values
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         remedy = CONVERT.format(name=path.name, stem=path.stem)
         raise ValueError(f"weights: {path} holds more than tensors, and reading it could run code; {remedy}") from None
@@ -201,32 +272,44 @@ def _fit(ours: Tensor, theirs: Tensor | None) -> Tensor | None:
     return None
 
 
-def _lacking(name: str, body: Mapping[str, Tensor], found: Mapping[str, Tensor], there: Mapping[str, str]) -> str:
-    if name not in there:
+def _lacking(name: str, body: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> str:
+    if name not in theirs:
         return name
-    return f"{name} ({_shape(found[there[name]])} there, {_shape(body[name])} here)"
+    return f"{name} ({_shape(theirs[name])} there, {_shape(body[name])} here)"
+
+
+def _of_student(before: str) -> str:
+    return before.replace("teacher", "student", 1)
+
+
+def _numbers(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def _shape(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape)) or "one number"
 
 
-def _refuse(report: Imported, path: Path, whole: bool) -> None:
-    share = report.matched / max(1, report.wanted)
-    if share < ENOUGH or (whole and report.missing):
-        needed = "all, since the backbone is frozen," if whole else f"{ENOUGH:.0%}"
-        raise ValueError(
-            f"weights: {path} has {count(report.matched)} of the {plural(report.wanted, 'tensor')} of this network's backbone, "
-            f"{needed} must be there; missing: {_first(report.missing)}. Choose the network the file was made from"
-        )
+def _refuse(report: Imported, path: Path, whole: bool, partial: bool) -> None:
+    """The smaller of both shares counts: without one layer's many numbers, or without the few that scale every block, a
+    network is not what the file holds."""
+    enough = min(report.matched / max(1, report.wanted), report.share) >= ENOUGH
+    if (not report.missing) or (not whole and report.matched and (enough or partial)):
+        return
+    needed = "all, since the backbone is frozen," if whole else f"{ENOUGH:.0%}"
+    or_partial = "" if whole or not report.matched else ", or write partial = true to start the rest at random"
+    raise ValueError(
+        f"weights: {path} has {count(report.matched)} of the {plural(report.wanted, 'tensor')} of this network's backbone, "
+        f"{_below(report.share)} of its parameters, {needed} must be there; missing: {_first(report.missing)}. "
+        f"Choose the network the file was made from{or_partial}"
+    )
+
+
+def _below(share: float) -> str:
+    """Never rounded up to what would have been enough."""
+    return f"{math.floor(1000 * share) / 1000:.1%}"
 
 
 def _first(names: Sequence[str]) -> str:
     rest = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {count(rest)} more" if rest > 0 else "")
-
-
-def lines(report: Imported) -> Iterator[str]:
-    """Every tensor that was not found or not used, for the log."""
-    for what, names in (("missing", report.missing), ("not used", report.unexpected)):
-        yield from (f"{what}: {name}" for name in names)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy,
 
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
-from engine.recipe import Recipe
+from engine.recipe import Recipe, SameModel
 from studio import actions, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
 from studio.assistant import Assistant
 from studio.recipe_checks import Check, Known, Remedy
@@ -149,13 +149,13 @@ class RecipeView(QWidget):
         self.form.show_sections(sections)
         changes = self.open.changes()
         changed = {one.field.path: one for one in changes}
-        weights = self._weights()
+        weights, imported = self._weights(), self._imported()
         states = {}
         for field in layout.fields:
             was = recipe_fields.said(field, changed[field.path].before) if field.path in changed else ""
             states[field.path] = FieldState(
                 text=self._text(field),
-                hint=recipe_words.hint(field, self.open, facts, weights),
+                hint=recipe_words.hint(field, self.open, facts, weights, imported),
                 changed_from=f"Changed from {was or 'nothing'}. Press to reset." if field.path in changed else "",
                 error=errors.get(field.path, ""),
                 range=recipe_words.range_words(field),
@@ -253,6 +253,14 @@ class RecipeView(QWidget):
         if self._cost is not None and self._cost.asked.model == self.open.last.model and self._cost.holds_for(self.open.last):
             return int(self._cost.answer.get("weights") or 0) or None
         return None
+
+    def _imported(self) -> dict[str, str]:
+        """What the measure found of the networks in the files they start from, by the field that names the file."""
+        if self._cost is None or not self._cost.holds_for(self.open.last):
+            return {}
+        told: dict[str, str] = self._cost.answer.get("imported") or {}
+        own = not isinstance(self.open.last.teacher_model, SameModel)
+        return {"model.weights": told.get("each", ""), "teacher_model.weights": told.get("first", "") if own else ""}
 
     def _all_errors(self) -> dict[str, str]:
         """The recipe's refusals, a name that is taken, and what the measure found wrong."""

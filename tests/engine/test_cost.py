@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from engine import cost, models, processes, recipe
@@ -186,9 +187,22 @@ def test_that_a_student_left_auto_is_measured_with_its_teachers_prototypes(tmp_p
 
 
 def test_that_a_frozen_backbone_needs_no_optimizer(tmp_path: Path) -> None:
-    (tmp_path / "theirs.safetensors").touch()
+    save_file(models.build("small_cnn", 10, 1, 8, width=4).state_dict(), tmp_path / "theirs.safetensors")
     frozen = measured(tmp_path, f"model.weights={tmp_path}/theirs.safetensors", "model.freeze=true", of=toys.single)
     assert frozen["memory_bytes"]["optimizer"] == 4 * (8 * 10 + 10), "one momentum, of the classifier"
+
+
+def test_that_the_file_a_network_starts_from_is_tried(tmp_path: Path) -> None:
+    state = models.build("small_cnn", 3, 1, 8, width=4).state_dict()
+    save_file(state, tmp_path / "theirs.safetensors")
+    found = measured(tmp_path, f"model.weights={tmp_path}/theirs.safetensors", of=toys.single)
+    assert found["imported"]["each"] == "15 of 15 tensors, 100.0% of the parameters"
+    save_file({name: tensor for name, tensor in state.items() if "blocks.1" in name}, tmp_path / "part.safetensors")
+    with pytest.raises(Refused, match=r"^model\.weights: .*part\.safetensors has 4 of the 15 tensors"):
+        measured(tmp_path, f"model.weights={tmp_path}/part.safetensors", of=toys.single)
+    teacher = ("teacher_model.name=small_cnn", f"teacher_model.weights={tmp_path}/part.safetensors")
+    with pytest.raises(Refused, match=r"^teacher_model\.weights: .*part\.safetensors has 0 of the 15 tensors"):
+        measured(tmp_path, *teacher)
 
 
 def test_that_a_twin_takes_the_steps_a_run_would(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ GOLDEN: list[tuple[AnyEvent, str]] = [
         '{"type":"teacher_pinned","elapsed_s":0.3,"run":"digits-s0-F0","step":1600,"sha256":"' + "ab" * 32 + '"}',
     ),
     (
+        events.WeightsImported(file="/w/vits.pth", sha256="ab" * 32, share=0.5, whole=False, text="half of it"),
+        '{"type":"weights_imported","elapsed_s":0.0,"file":"/w/vits.pth","sha256":"' + "ab" * 32 + '","share":0.5,'
+        '"whole":false,"text":"half of it","run":"","step":0}',
+    ),
+    (
         events.StepTaken(step=400, epoch=1.25, elapsed_s=12.3, values={"train/loss": 0.25, "schedule/lr": 0.1}),
         '{"type":"step_taken","elapsed_s":12.3,"step":400,"epoch":1.25,"values":{"train/loss":0.25,"schedule/lr":0.1}}',
     ),

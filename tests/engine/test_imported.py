@@ -107,7 +107,9 @@ def test_that_the_report_says_what_was_found_renamed_and_left(tmp_path: Path) ->
         "the backbone starts from theirs.safetensors: 15 of 15 tensors found; module. renamed to nothing; "
         "its classifier left aside; not used: module.projector.weight"
     )
-    assert list(imported.lines(report)) == ["not used: module.projector.weight"]
+    told = report.table()
+    assert (told["unexpected"], told["missing"], told["share"]) == (["module.projector.weight"], [], 1.0)
+    assert told["renamed"]["module.blocks.0.weight"] == "blocks.0.weight"
 
 
 def test_that_what_dino_put_on_a_network_is_left_aside(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def test_that_what_dino_put_on_a_network_is_left_aside(tmp_path: Path) -> None:
         "the backbone starts from theirs.safetensors: 15 of 15 tensors found; "
         "its classifier left aside; its DINO head left aside"
     )
-    assert report.complete and not list(imported.lines(report))
+    assert report.complete and report.table()["left_aside"] == ["classifier", "head"]
 
 
 def test_that_colour_filters_become_grey_ones_that_answer_the_same(tmp_path: Path) -> None:
@@ -164,9 +166,9 @@ def test_that_nine_tenths_are_enough_unless_the_backbone_is_frozen(tmp_path: Pat
 
 
 def test_that_a_tensor_of_another_shape_is_missing_with_both_shapes(tmp_path: Path) -> None:
-    path = file(tmp_path, network("vit", size=32).state_dict())
-    report = imported.start_from(network("vit"), path)
-    assert len(report.missing) == 1 and report.missing[0].endswith(" there, 1 x 17 x 16 here)")
+    theirs = network("vit", seed=1).state_dict() | {"norm.weight": torch.zeros(8)}
+    report = imported.start_from(network("vit"), file(tmp_path, theirs))
+    assert report.missing == ("norm.weight (8 there, 16 here)",)
 
 
 def test_that_a_file_that_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path) -> None:

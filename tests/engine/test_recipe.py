@@ -166,6 +166,19 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
             "model.freeze: true would freeze a network at random; write model.weights, or model.freeze = false",
         ),
         (
+            ["model.partial=true"],
+            "model.partial: true, but model.weights is empty; write model.partial = false",
+        ),
+        (
+            ["model.weights=x.pth", "model.freeze=true", "model.partial=true"],
+            "model.partial: true, but a frozen backbone must be whole; write model.partial = false",
+        ),
+        (
+            ["training.batch=1"],
+            "training.batch: 1 picture leaves BatchNorm nothing to compare it with: its statistics would be those of this one "
+            'picture; write 2 or more, or a network without it, such as model.name = "vit"',
+        ),
+        (
             ["method.name=kd", "method.teacher_run=other-s*-F0"],
             "method.teacher_run: 'other-s*-F0' cannot be a run's name; write one such as digits-s0-F1, or digits-s{seed}-F1 "
             "for the same seed",
@@ -574,13 +587,15 @@ def agreeing(table: dict[str, Any]) -> dict[str, Any]:
     for part in ("teacher_run", "teacher_step"):  # they need each other, and a name
         table["method"].pop(part, None)
     for model in (table["model"], table["teacher_model"]):
-        for part in ("weights", "freeze"):
+        for part in recipe.BEGINS:
             model.pop(part, None)
         if model["name"] in ("resnet", "densenet"):
             model["depth"] = 20 if model["name"] == "resnet" else 40
         if model["name"] == "vit":
             model["width"], model["patch"] = model.get("heads", 3) * 8, 4
     table["schedule"]["warmup_epochs"] = 0.5
+    if table.get("training", {}).get("batch") == 1:  # BatchNorm
+        table["training"]["batch"] = 2
     return {**table, "data": data}
 
 

@@ -214,6 +214,7 @@ def test_that_the_log_tells_the_story_with_clock_step_and_level() -> None:
         toys.started(time=1000.0),
         toys.prepared(),
         events.TeacherPinned(run="toy-s0-F0", step=1600, sha256=""),
+        events.WeightsImported(file="/w/x.pth", sha256="", share=0.5, whole=False, text="half of it"),
         *(toys.stepped(step, 0.5, elapsed_s=float(step)) for step in range(1, 11)),
         toys.measured(10, accuracy=0.9),
         events.CheckpointSaved(step=10, epoch=1.0, path="checkpoints/step-00000010", size=2048),
@@ -227,6 +228,7 @@ def test_that_the_log_tells_the_story_with_clock_step_and_level() -> None:
         ("info", "attempt 1 started, process 4321 on here"),
         ("info", "cpu, float32, 2 threads; 40 steps"),
         ("info", "teacher is toy-s0-F0 at step 1,600"),
+        ("warn", "half of it"),
         ("info", "epoch 1 done, train/loss 0.500"),
         ("info", "val/accuracy 90.0\N{THIN SPACE}%"),
         ("info", "checkpoint checkpoints/step-00000010 saved, 2.0 KiB"),
@@ -237,8 +239,8 @@ def test_that_the_log_tells_the_story_with_clock_step_and_level() -> None:
         ("error", "failed: the loss became not finite"),
     ]
     assert state.log[-1].time == 1020.0 and state.log[0].time == 1000.0
-    assert [line.step for line in state.log[:6]] == [0, 0, 0, 10, 10, 10]
-    assert state.not_finite is not None and state.teacher is not None
+    assert [line.step for line in state.log[:7]] == [0, 0, 0, 0, 10, 10, 10]
+    assert state.not_finite is not None and state.teacher is not None and state.weights is not None
 
 
 def diagnosed(step: int, verdict: str = "uniform") -> events.Diagnosed:
@@ -308,6 +310,7 @@ anything = st.one_of(
     st.builds(events.PhaseBegan, name=words, detail=words),
     st.builds(events.Prepared, total_steps=counts, steps_per_epoch=counts, epochs=counts, log_every=counts, device=words),
     st.builds(events.TeacherPinned, run=words, step=counts, sha256=words),
+    st.builds(events.WeightsImported, file=words, sha256=words, share=seconds, whole=st.booleans(), text=words),
     st.builds(events.StepTaken, step=counts, epoch=seconds, values=values, elapsed_s=seconds),
     st.builds(events.Measured, step=counts, epoch=seconds, split=st.sampled_from(["", "val", "test", "train"]), values=values),
     st.builds(events.CheckpointSaved, step=counts, path=words, size=counts),

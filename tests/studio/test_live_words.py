@@ -115,3 +115,13 @@ def test_that_waiting_for_pictures_more_than_a_tenth_of_the_time_is_a_warning(ch
     (chip,) = [chip for chip in live_words.chips(one) if chip.key == "data wait"]
     assert (chip.state, chip.value, chip.page) == ("warn", "14\u2009%", "data wait")
     assert "not the network" in chip.why
+
+
+@pytest.mark.parametrize(("share", "whole", "state"), [(1.0, True, "ok"), (0.95, False, "warn")])
+def test_that_the_weights_a_run_began_with_have_a_chip(chain: list[Run], share: float, whole: bool, state: str) -> None:
+    assert "weights" not in {chip.key for chip in live_words.chips(training(chain[0]))}
+    told = events.WeightsImported(file="/far/vits.pth", sha256="", share=share, whole=whole, text="the backbone starts from it")
+    recorded.write(chain[1], told)
+    (chip,) = (chip for chip in live_words.chips(training(chain[1])) if chip.key == "weights")
+    value = f"{100 * share:.1f}\u2009% of vits.pth"
+    assert (chip.state, chip.value, chip.why) == (state, value, "The backbone starts from it.")

@@ -159,8 +159,12 @@ def test_that_weights_from_a_file_are_given_a_classifier_and_teach(workspace, fi
     assert torch.equal(ours["body.layer1.0.conv1.weight"], theirs["layer1.0.conv1.weight"])
     assert torch.equal(ours["body.bn1.running_mean"], theirs["bn1.running_mean"]), "statistics stay too"
     assert ours["body.fc.weight"].shape[0] == 10
-    assert f0.effective()["weights"] == {"path": str(file), "sha256": checkpoint.file_sha256(file)}
+    about = {"path": str(file), "sha256": checkpoint.file_sha256(file), "format": "safetensors, timm", "share": 1.0}
+    assert f0.effective()["weights"] == about
     assert "weights" not in f1.effective() and f1.effective()["teacher"]["run"] == "toy-s0-F0"
+    report = json.loads((f0.folder / "artifacts/a01-step00000000-import-report.json").read_text())
+    assert (report["matched"], report["tensors"], report["missing"], report["left_aside"]) == (100, 100, [], ["classifier"])
+    assert report["renamed"]["conv1.weight"] == "body.conv1.weight" and report["summed"] == ["body.conv1.weight"]
     said = [line.text for line in f0.state().log]
     assert any(text.startswith("the backbone starts from resnet18.safetensors: 100 of 100 tensors found") for text in said)
 
@@ -194,5 +198,14 @@ def test_that_a_run_without_a_checkpoint_starts_from_the_same_file_or_not_at_all
 
 def test_that_a_file_of_another_network_ends_the_run_with_its_field(workspace, file):
     (run,) = workspace.create(toy(*ALONE, f"model.weights={file}"))
-    assert problem(run).startswith(f"model.weights: {file} has 0 of the 15 tensors of this network's backbone, 90% must be")
+    assert problem(run).startswith(f"model.weights: {file} has 0 of the 15 tensors of this network's backbone, 0.0%")
     assert decide.read(run) is None, "nothing was decided, so another file can be put in its place"
+
+
+def test_that_a_network_with_batch_norm_is_refused_steps_of_one_picture(workspace):
+    """99 pictures in steps of two at most: the last would be alone."""
+    (run,) = workspace.create(toy(*ALONE, "training.batch=2", "data.train_size=99"))
+    assert problem(run) == (
+        "training.batch: of 99 training pictures in steps of 2 the smallest is 1, and 1 picture leaves BatchNorm nothing "
+        "to compare it with: its statistics would be those of this one picture; write 3 or more"
+    )
