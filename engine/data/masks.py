@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 SMALLEST = 4  # patches in a block
 ASPECT = 0.3  # the narrowest block; the widest is 1 / 0.3
+LARGEST = 0.5  # of all patches in a block, however many are wanted (dinov2/train/train.py)
 TRIES = 10  # for a block that fits, before the mask is left as it is
 BLOCKS = 32  # at most; the official loop ends by itself long before
 NUMBERS = 2 + 4 * TRIES * BLOCKS  # how many numbers in [0, 1) `masks` reads for a crop
@@ -43,12 +44,12 @@ def blocks(u_K: Floats, height: int, width: int, wanted: int) -> Masks:
     mask = np.zeros((height, width), dtype=np.bool_)
     for u_T4 in u_K[: 4 * TRIES * BLOCKS].reshape(BLOCKS, TRIES, 4):
         left = wanted - int(mask.sum())
-        if left <= 0 or not _lay(mask, u_T4, left):
+        if left <= 0 or not _lay(mask, u_T4, min(left, LARGEST * mask.size)):
             break
     return mask
 
 
-def _lay(mask: Masks, u_T4: Floats, most: int) -> bool:
+def _lay(mask: Masks, u_T4: Floats, most: float) -> bool:
     """One more block that hides between one and `most` patches more; False if none of the tries did."""
     height, width = mask.shape
     for area, shape, row, column in u_T4:

@@ -26,7 +26,7 @@ from engine.data.device import onto
 from engine.data.order import uniforms
 from engine.methods.dino import HEAD, Dino, projected, through
 from engine.models.heads import DinoHead
-from engine.models.vit import Hidden
+from engine.models.vit import Block, Hidden
 from engine.recipes import Dinov2 as Asked
 
 PATCHES, TOKEN, PATCH_CENTER = "dino_patch_head.", "dino_mask_token", "dino_patch_center"
@@ -38,7 +38,7 @@ class Dinov2(Dino):
     def __init__(self, asked: Asked, student: nn.Module, teacher: nn.Module | None) -> None:
         if not hasattr(student, "features_and_patches"):
             raise ValueError("name: dinov2 hides patches, so it needs a vision transformer with a CLS token; write vit")
-        super().__init__(asked, student, teacher)
+        super().__init__(asked, evenly_dropped(student), teacher)
         self.last_views = enlarged(self.views, int(asked.high_size), patch_of(student)) if asked.high_epochs else ()
         self.mask_token = nn.Parameter(torch.zeros(int(student.embed_dim)))  # type: ignore[arg-type]
         count = int(asked.patch_prototypes if asked.separate_heads else asked.prototypes)
@@ -235,6 +235,15 @@ def enlarged(views: tuple[View, ...], size: int, patch: int) -> tuple[View, ...]
     whole, *rest = views
     times = size / whole.size
     return replace(whole, size=size), *(replace(view, size=round(view.size * times / patch) * patch) for view in rest)
+
+
+def evenly_dropped(network: Any) -> nn.Module:
+    """The network with all its blocks left out equally often, as often as the last one would be (drop_path_uniform). DINO's
+    are left out more often the deeper they lie, and so are those of timm's networks, which say so in each block's own way."""
+    blocks = [block for block in getattr(network, "blocks", ()) if isinstance(block, Block)]
+    for block in blocks:
+        block.drop_path = blocks[-1].drop_path
+    return network  # type: ignore[no-any-return]
 
 
 def patch_of(network: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from engine.fields import knob
+from engine.fields import Source, knob
 
 Auto = Literal["auto"]
 _HOW_LARGE = "Side of the square that a {} crop becomes."
@@ -27,6 +27,10 @@ def local_high_knob(why: str) -> Meta:
 def centering_knob(why: str) -> Meta:
     what = "centre subtracts a running mean of the teacher's outputs; sinkhorn spreads each batch evenly over the prototypes."
     return knob("Against collapse", what, source="paper", why=why)
+
+
+def frozen_scale_knob(why: str, source: Source = "paper") -> Meta:
+    return knob("Frozen scale", "Keep the length of every prototype at 1.", source=source, why=why)
 
 
 class Dino(Struct, frozen=True, kw_only=True, tag_field="name", tag="dino"):
@@ -53,7 +57,7 @@ class Dino(Struct, frozen=True, kw_only=True, tag_field="name", tag="dino"):
     bottleneck: Annotated[int, knob("Bottleneck", "Width of the head's normalised features, before the prototypes.", unit="features", ge=1, le=4096, source="paper", why="main_dino.py: 256")] = 256  # fmt: skip
     layers: Annotated[int, knob("Layers", "Linear layers of the head before the prototypes.", unit="layers", ge=1, le=8, source="paper", why="main_dino.py: 3")] = 3  # fmt: skip
     batch_norm: Annotated[bool, knob("BatchNorm in the head", "After the head's inner layers.", source="paper", why="main_dino.py: off")] = False  # fmt: skip
-    frozen_scale: Annotated[bool, knob("Frozen scale", "Keep the length of every prototype at 1.", source="paper", why="main_dino.py, norm_last_layer: on; off gains a little and is only safe for small ViTs")] = True  # fmt: skip
+    frozen_scale: Annotated[bool, frozen_scale_knob("main_dino.py, norm_last_layer: on; off gains a little and is only safe for small ViTs")] = True  # fmt: skip
     freeze_epochs: Annotated[float | Auto, knob("Freeze prototypes", "Epochs at the start in which the prototypes stay as they are.", unit="epochs", ge=0, why="1 on ImageNet, about 1,250 steps")] = "auto"  # fmt: skip
 
     centering: Annotated[Literal["centre", "sinkhorn"], centering_knob("arXiv:2104.14294: centring; table 7 has Sinkhorn-Knopp within a point")] = "centre"  # fmt: skip

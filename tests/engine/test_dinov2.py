@@ -182,6 +182,15 @@ def test_that_the_teachers_temperature_rises_with_every_step() -> None:
     assert [temperature(step) for step in range(6)] == pytest.approx([0.04, 0.14 / 3, 0.16 / 3, 0.06, 0.06, 0.06])
 
 
+def test_that_every_block_is_left_out_equally_often_and_the_teachers_never() -> None:
+    """drop_path_uniform in DINOv2's configurations; DINO's rate rises with depth."""
+    network = models.build("vit", 3, 3, 16, patch=4, width=24, depth=3, heads=2, drop_path=0.3)
+    assert [block.drop_path for block in network.blocks] == pytest.approx([0, 0.15, 0.3])
+    found = METHODS["dinov2"](asked().method, network, None)
+    assert [block.drop_path for block in found.student.blocks] == [0.3] * 3  # type: ignore[union-attr]
+    assert [block.drop_path for block in found.teacher.blocks] == [0] * 3  # type: ignore[union-attr]
+
+
 def test_that_a_convolutional_network_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="vision transformer"):
         METHODS["dinov2"](asked().method, models.build("small_cnn", 3, 3, 16), None)

@@ -46,6 +46,21 @@ def test_that_a_single_block_is_a_rectangle_of_the_allowed_shape() -> None:
         assert 0.15 < high / wide < 6  # 0.3 to 3.3, and rounded
 
 
+def test_that_no_block_is_larger_than_half_of_a_crop_even_if_more_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in DINOv2's MaskingGenerator, whose max_num_patches is half of them."""
+    grown, lay = [], masks._lay
+
+    def watched(mask: masks.Masks, u_T4: masks.Floats, most: float) -> bool:
+        before = mask.sum()
+        found = lay(mask, u_T4, most)
+        grown.append(int(mask.sum() - before))
+        return found
+
+    monkeypatch.setattr(masks, "_lay", watched)
+    found = [masks.blocks(numbers(1, seed)[0, 2:], 12, 12, 130) for seed in range(40)]
+    assert 60 < max(grown) <= 72 and max(mask.sum() for mask in found) > 100
+
+
 def test_that_masks_are_blocks_and_not_dust() -> None:
     """A hidden patch has mostly hidden neighbours, which masking at random would not give."""
     found = masks.masks(numbers(100), 14, 14, 1.0, (0.3, 0.3)).reshape(-1, 14, 14)
