@@ -72,7 +72,13 @@ def test_that_a_toy_run_tells_the_recorded_events(workspace, method):
     recorded = json.loads(path.read_text())
     assert [without_values(event) for event in found] == [without_values(event) for event in recorded]
     for one, other in zip(found, recorded, strict=True):
-        assert one.get("values") == pytest.approx(other.get("values"), abs=1e-3), one
+        # Relative too: a gradient of thousands has its last digits from the processor.
+        assert numbers(one) == pytest.approx(numbers(other), abs=1e-3, rel=1e-5), one
+
+
+def numbers(event: dict[str, object]) -> dict[str, float]:
+    """What an event measured; a clock's values are left out of both."""
+    return {name: value for name, value in event.get("values", {}).items() if value is not None}  # type: ignore[attr-defined]
 
 
 def without_values(event: dict[str, object]) -> dict[str, object]:
