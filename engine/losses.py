@@ -44,6 +44,12 @@ def _log_probabilities(student_BK: Tensor, teacher_BK: Tensor, temperature: floa
     return log_q_BK, (_wide(teacher_BK).detach() / temperature).log_softmax(dim=1)
 
 
+def _all_but(left_out_B1: Tensor, classes: int) -> Tensor:
+    """All classes but one, in their order, [B, K - 1]. Counted: of a mask, a GPU would be asked how many it picks."""
+    place_O = torch.arange(classes - 1, device=left_out_B1.device)
+    return place_O + (place_O >= left_out_B1)
+
+
 def _divergence(log_p_BK: Tensor, log_q_BK: Tensor) -> Tensor:
     """KL(p || q) of each row, [B]."""
     return (log_p_BK.exp() * (log_p_BK - log_q_BK)).sum(dim=1)
@@ -102,11 +108,11 @@ def dkpp_target(teacher_BK: Tensor, generator: torch.Generator | None = None) ->
     The shuffles come from `generator`, on whichever device it lives, or from the global one.
     """
     p_BK = _wide(teacher_BK).softmax(dim=1)
-    rest = torch.ones_like(p_BK, dtype=torch.bool).scatter_(1, p_BK.argmax(dim=1, keepdim=True), False)
-    others = p_BK[rest].view(len(p_BK), p_BK.shape[1] - 1)
+    others_BO = _all_but(p_BK.argmax(dim=1, keepdim=True), p_BK.shape[1])
+    others = p_BK.gather(1, others_BO)
     where = p_BK.device if generator is None else generator.device
     order = torch.rand(others.shape, generator=generator, device=where).argsort(dim=1).to(p_BK.device)
-    return p_BK.masked_scatter(rest, others.gather(1, order))
+    return p_BK.scatter(1, others_BO, others.gather(1, order))
 
 
 def dkpp_loss(student_BK: Tensor, teacher_BK: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -156,9 +162,8 @@ def _target_and_rest(logits_BK: Tensor, labels_B: Tensor) -> tuple[Tensor, Tenso
     """Logarithms of (p at the label, sum of the others), [B, 2], and of the others among themselves, [B, K - 1]."""
     assert logits_BK.shape[1] > 1, "without a second class there is nothing besides the label"
     at_label = labels_B[:, None].long()
-    others = torch.ones_like(logits_BK, dtype=torch.bool).scatter_(1, at_label, False)
     # Left out, not pushed down by 1000 as elsewhere: exact at any logit.
-    rest = logits_BK[others].view(len(logits_BK), logits_BK.shape[1] - 1)
+    rest = logits_BK.gather(1, _all_but(at_label, logits_BK.shape[1]))
     target = torch.cat([logits_BK.gather(1, at_label), rest.logsumexp(dim=1, keepdim=True)], dim=1)
     return target.log_softmax(dim=1), rest.log_softmax(dim=1)
 

@@ -4,6 +4,9 @@ No generator: a crop is a function of its picture and of the numbers in [0, 1) i
 What DINO does is done in its order (Caron et al. 2021, DataAugmentationDINO), plus two steps that take colour away as a
 clue. The steps themselves are in colours.py, normalising is in augment.py, and which crops it wants a method's `views` say.
 
+The numbers stay on the CPU, and with them all that is decided by them: which crops a step is for, in what order, by how much.
+A GPU hears the answers and is never asked for one, for then it would have to finish all that it was given before.
+
 Shapes: V crops of each of B pictures, N = B V crops (all of a picture next to each other), n of them that are changed,
 C channels, H and W pixels of a stored picture, S of a crop, K numbers for each crop, P pixels of a side, T tries.
 """
@@ -17,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.data import colours
+from engine.data.device import onto
 
 ASPECT = (3 / 4, 4 / 3)  # width over height, as in Inception and everything since
 BLUR_AT = 224  # size of crop at which DINO's radius goes from 0.1 to 2 px
@@ -75,21 +79,24 @@ def numbers(view: View) -> int:
 def crops(pictures_NCHW_u8: Tensor, place_B: Tensor, u_VBK: Tensor, view: View) -> Tensor:
     """The crops of the pictures at `place_B`: float32 [V, B, C, S, S] in [0, 1], on the pictures' device.
 
-    `u_VBK` holds numbers in [0, 1), `numbers(view)` for each crop. Pictures of one channel have no colour to change.
+    `u_VBK` holds numbers in [0, 1), `numbers(view)` for each crop, on the CPU. Pictures of one channel have no colour to vary.
     The same call gives the same bits. In another batch a crop may differ in the last ones: a matrix product may add in
     another order, and a pixel that this takes across the line where one solarises is then another one.
     """
     assert pictures_NCHW_u8.dtype == torch.uint8 and pictures_NCHW_u8.shape[1] in (1, 3), pictures_NCHW_u8.shape
     assert u_VBK.shape[:2] == (view.count, len(place_B)) and u_VBK.shape[2] >= NUMBERS, (u_VBK.shape, view.count, len(place_B))
+    assert not u_VBK.is_cuda, "what is decided by these numbers is decided here"
     channels, height, width = pictures_NCHW_u8.shape[1:]
+    device = pictures_NCHW_u8.device
     boxes_VB4, u_VBK = boxes(u_VBK, view, height, width), _below_one(u_VBK)
-    found_VBCSS = u_VBK.new_empty(view.count, len(place_B), channels, view.size, view.size)
-    portion = max(PORTION.get(place_B.device.type, PORTION_ELSEWHERE) // (view.count * channels * view.size**2), 1)
-    with torch.autocast(place_B.device.type, enabled=False):  # pictures in half precision would lose their last bits
+    found_VBCSS = torch.empty(view.count, len(place_B), channels, view.size, view.size, device=device)
+    portion = max(PORTION.get(device.type, PORTION_ELSEWHERE) // (view.count * channels * view.size**2), 1)
+    with torch.autocast(device.type, enabled=False):  # pictures in half precision would lose their last bits
         for some in (slice(first, first + portion) for first in range(0, len(place_B), portion)):
             pictures_BCHW_u8 = pictures_NCHW_u8.index_select(0, place_B[some])
             u_NK = _by_picture(u_VBK[:, some])
-            planes_CNSS = _cut(pictures_BCHW_u8, _by_picture(boxes_VB4[:, some]), u_NK[:, _FLIP] < view.flip, view.size)
+            boxes_N4, mirrored_N = _by_picture(boxes_VB4[:, some]), u_NK[:, _FLIP] < view.flip
+            planes_CNSS = _cut(pictures_BCHW_u8, onto(boxes_N4, device), onto(mirrored_N, device), view.size)
             planes_CNSS = _varied(planes_CNSS, u_NK, view)
             found_VBCSS[:, some] = planes_CNSS.unflatten(1, (-1, view.count)).permute(2, 1, 0, 3, 4)
     return found_VBCSS
@@ -100,10 +107,10 @@ def _varied(planes_CNSS: Tensor, u_NK: Tensor, view: View) -> Tensor:
     planes_CNSS = _jittered(planes_CNSS, u_NK, view)
     if len(planes_CNSS) == 3:
         _change(planes_CNSS, u_NK[:, _MIX] < view.mix, colours.mixed, _rows(u_NK))
-        _change(planes_CNSS, u_NK[:, _GREY] < view.grey, colours.greyed, u_NK)
-    _change(planes_CNSS, u_NK[:, _INVERT] < view.invert, colours.inverted, u_NK)
+        _change(planes_CNSS, u_NK[:, _GREY] < view.grey, colours.greyed, u_NK[:, _GREY])
+    _change(planes_CNSS, u_NK[:, _INVERT] < view.invert, colours.inverted, u_NK[:, _INVERT])
     _change(planes_CNSS, _chosen(u_NK[:, _BLUR], view.blur, view.count), colours.blurred, _radii(u_NK, view.size))
-    _change(planes_CNSS, _chosen(u_NK[:, _SOLARIZE], view.solarize, view.count), colours.solarized, u_NK)
+    _change(planes_CNSS, _chosen(u_NK[:, _SOLARIZE], view.solarize, view.count), colours.solarized, u_NK[:, _SOLARIZE])
     return planes_CNSS.clamp_(0, 1)  # sums of weights are 1 up to rounding
 
 
@@ -217,10 +224,11 @@ def _bicubic_(away: Tensor) -> Tensor:
 
 
 def _change(planes_CNSS: Tensor, chosen_N: Tensor, change: Change, asked_N: Tensor) -> None:
-    """The chosen crops changed, in place; `asked_N` says for each crop what `change` wants to know."""
+    """The chosen crops changed, in place; `asked_N` says for each crop what `change` wants to know. Both are on the CPU."""
     index_n = chosen_N.nonzero().squeeze(1)
     if len(index_n):
-        planes_CNSS.index_copy_(1, index_n, change(planes_CNSS.index_select(1, index_n), asked_N.index_select(0, index_n)))
+        asked_n, index_n = (onto(some, planes_CNSS.device) for some in (asked_N.index_select(0, index_n), index_n))
+        planes_CNSS.index_copy_(1, index_n, change(planes_CNSS.index_select(1, index_n), asked_n))
 
 
 def _chosen(u_N: Tensor, probabilities: tuple[float, ...], count: int) -> Tensor:
@@ -236,21 +244,22 @@ def _jittered(planes_CNSS: Tensor, u_NK: Tensor, view: View) -> Tensor:
     times as fast as many small ones.
     """
     strengths_4 = (view.brightness, view.contrast, view.saturation, view.hue)
-    factors_N4 = _factors(u_NK[:, _STRENGTHS], strengths_4)
-    lying_N = torch.arange(len(u_NK), device=u_NK.device)
+    factors_N4, device = _factors(u_NK[:, _STRENGTHS], strengths_4), planes_CNSS.device
+    lying_N = torch.arange(len(u_NK))
     for step_N in _steps(u_NK, view).T:
         index_N = step_N[lying_N].argsort(stable=True)
-        planes_CNSS, lying_N = planes_CNSS.index_select(1, index_N), lying_N[index_N]
+        planes_CNSS, lying_N = planes_CNSS.index_select(1, onto(index_N, device)), lying_N[index_N]
         sizes = torch.bincount(step_N, minlength=5).tolist()  # the fifth are left alone
-        for step, planes_CnSS, lying_n in zip(range(4), planes_CNSS.split(sizes, 1), lying_N.split(sizes)):
-            if strengths_4[step] and len(lying_n) and (step < FOR_GREY or len(planes_CnSS) == 3):
-                JITTER[step](planes_CnSS, factors_N4[lying_n, step, None, None])
-    return planes_CNSS.index_select(1, lying_N.argsort())
+        factor_N11 = onto(factors_N4[lying_N, step_N[lying_N].clamp(max=3), None, None], device)
+        for step, planes_CnSS, factor_n11 in zip(range(4), planes_CNSS.split(sizes, 1), factor_N11.split(sizes)):
+            if strengths_4[step] and len(factor_n11) and (step < FOR_GREY or len(planes_CnSS) == 3):
+                JITTER[step](planes_CnSS, factor_n11)
+    return planes_CNSS.index_select(1, onto(lying_N.argsort(), device))
 
 
 def _steps(u_NK: Tensor, view: View) -> Tensor:
     """The steps of JITTER in each crop's order, [N, 4]; four times 4 for a crop that is left alone."""
-    orders_X4 = torch.tensor(list(permutations(range(4))), device=u_NK.device)
+    orders_X4 = torch.tensor(list(permutations(range(4))))
     steps_N4 = orders_X4[(u_NK[:, _ORDER] * len(orders_X4)).long()]
     return steps_N4.masked_fill(u_NK[:, _JITTER, None] >= view.jitter, 4)
 

@@ -149,12 +149,12 @@ def whole(epoch: int) -> tuple[View, ...]:
 def numbers(
     seed: int, epoch: int, index_B: NDArray[np.int64], views: tuple[View, ...], device: torch.device
 ) -> tuple[Tensor, ...]:
-    """What is drawn for these pictures in an epoch, in [0, 1): float32 [V, B, K] for each kind of crop, in one copy, and
-    rounded before it. Without kinds of crops [1, B, K], for the one varied picture."""
+    """What is drawn for these pictures in an epoch, in [0, 1): float32 [V, B, K] for each kind of crop, on the CPU, where all
+    that these numbers decide is decided. Without kinds of crops [1, B, K], for the one varied picture, on the device."""
     found, first = [], 0
     for count, many in [(view.count, crops.numbers(view)) for view in views] or [(1, NUMBERS)]:
         drawn = [uniforms(seed, epoch, index_B, crop, many).astype(np.float32) for crop in range(first, first + count)]
-        found.append(onto(np.stack(drawn), device))
+        found.append(torch.from_numpy(np.stack(drawn)) if views else onto(np.stack(drawn), device))
         first += count
     return tuple(found)
 
