@@ -19,31 +19,9 @@ import tomlkit
 
 from engine import checkpoint, decide, processes, recipe, scaled
 from engine.fields import RecipeError, RecipeErrors
+from engine.forkable import ANEW, why_fixed
 from engine.recipe import RunRecipe
 from engine.run import Refused, Run, cannot_be_written, checkpoint_step
-
-ANEW = "train a lineage of its own for that (--set lineage=NAME)"
-# What the checkpoint was made with. Whatever else a recipe has may be another from some step on.
-FIXED = {
-    "version": "is the format's",
-    "lineage": "is what the fork is compared within",
-    "seed": "decided how the network began and the order of its pictures",
-    "generation": "is the parent's",
-    "teacher": "taught the steps before",
-    "method.name": "is what the steps before were",
-    "method.teacher_checkpoint": "taught the steps before",
-    "method.teacher_run": "taught the steps before",
-    "method.teacher_step": "taught the steps before",
-    "training.batch": "decides which epoch a step belongs to",
-}
-SHAPES = ("prototypes", "hidden", "bottleneck", "layers", "batch_norm", "frozen_scale", "separate_heads", "patch_prototypes")
-FIXED |= {f"method.{name}": "is the shape of the head in the checkpoint" for name in SHAPES}
-FIXED_TABLES = {
-    "model": "is the network in the checkpoint",
-    "data": "is what the steps before learned from",
-    "fork": "is said by RUN and --at",
-}
-FREE = ("data.probe",)
 
 
 def fork(parent: Run, step: int, sets: Sequence[str] = (), fresh_optimizer: bool = False) -> tuple[Run, bool]:
@@ -153,8 +131,8 @@ def _fixed(before: Mapping[str, Any], after: Mapping[str, Any], fresh_optimizer:
     different = [path for path in sorted(before.keys() | after.keys()) if before.get(path) != after.get(path)]
     for path in different:
         table = path.partition(".")[0]
-        reason = FIXED.get(path) or FIXED_TABLES.get(table)
-        if path in FREE or not reason or (f"{table}.name" in different and path != f"{table}.name"):
+        reason = why_fixed(path)
+        if not reason or (f"{table}.name" in different and path != f"{table}.name"):
             continue  # the fields of another method or network are another's, too
         kept = f"{before[path]}" if path in before else "it as it is"
         yield RecipeError(path, f"{reason}, so a fork keeps {kept}; {ANEW}")

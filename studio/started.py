@@ -5,9 +5,24 @@ What its end means for the runs is left to the session, which starts it and look
 
 import contextlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from engine import processes
+
+
+def run_verb(asked: Sequence[str], workspace: Path) -> str:
+    """Run `filial` with these words to its end, off the window's thread. Empty if it did it, else why not, in words."""
+    command, environment = processes.python("engine", *asked, "--runs", str(workspace)), processes.environment()
+    try:
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"The engine cannot be started: {error.strerror or error}."
+    if done.returncode == 0:
+        return ""
+    said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    return "\n".join(said).removeprefix("filial: ") or f"It ended with {done.returncode} and without a word."
 
 
 def size_of(log: Path) -> int:

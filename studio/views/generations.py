@@ -25,14 +25,18 @@ from engine.compare import ComparisonError
 from engine.run import Run
 from engine.state import RunState
 from studio import lineage_model, lineage_pictures, phrases, theme
+from studio.fork_model import changed
 from studio.later import Later
 from studio.lineage_model import Box, Study
 from studio.lineage_pictures import Flow, ImageTable, Kind, Listed, Pictures
 from studio.session import Followed, Session
+from studio.started import run_verb
 from studio.widgets.card import ElidedLabel, rule
 from studio.widgets.chain import Chain, Sideways
 from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.ensemble_strip import EnsembleStrip
+from studio.widgets.fork_dialog import ForkDialog
+from studio.widgets.fork_room import ForkRoom
 from studio.widgets.image_rows import ImageRows
 from studio.widgets.lineage_calibration import LineageCalibration
 from studio.widgets.lineage_curves import LineageCurves, measures
@@ -45,6 +49,7 @@ PATIENCE_MS = 1000  # between two looks at runs that train
 LOW = 740  # a page lower than this, in pixels at scale 1, folds the recipe difference
 STUDIES = 8  # lineages whose verdicts are kept
 MOST_BESIDE = 7  # lineages: as many as there are colours left
+ALWAYS = ("Curves", "Forks")  # rooms that need no complete run
 NOTHING_YET = "No generation is finished yet"
 T = TypeVar("T")
 
@@ -86,7 +91,7 @@ class GenerationsView(QWidget):
         self._basis = theme.dress(ElidedLabel(), small=True, muted=True)
         self.curves, self.matrix, self.mistakes = LineageCurves(), LineageMatrix(), LineageMistakes()
         self.calibration, self.images = LineageCalibration(), ImageRows()
-        self.difference = RecipeDifference()
+        self.forks, self.difference = ForkRoom(), RecipeDifference()
         self.tabs = QTabBar()
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
@@ -97,6 +102,7 @@ class GenerationsView(QWidget):
             "Mistakes": self.mistakes,
             "Calibration": self.calibration,
             "Images": self.images,
+            "Forks": self.forks,
         }
 
     def _lay_out(self) -> None:
@@ -173,6 +179,7 @@ class GenerationsView(QWidget):
         self.chain.live_asked.connect(self._watch)
         self.strip.chosen.connect(self._choose_members)
         self.tabs.currentChanged.connect(self._show_room)
+        self.forks.fork_asked.connect(self._offer_fork)
         for room in (self.mistakes, self.matrix):
             room.pair_chosen.connect(self._choose_elsewhere)
             room.picture_opened.connect(self._open_picture)
@@ -236,7 +243,8 @@ class GenerationsView(QWidget):
         if self._lineage not in self._names():
             self._lineage = self._session.chosen.lineage if self._session.chosen else ""
         runs = self._session.generations(self._lineage)
-        each = tuple((one.name, one.word, one.expected, one.loaded, one.state.count) for one in runs)
+        all_runs = self._session.lineage(self._lineage)  # a fork is nobody's generation, but it is seen here
+        each = tuple((one.name, one.word, one.expected, one.loaded, one.state.count) for one in all_runs)
         drawn = (each, tuple(self._names()), self._session.loading > 0)
         if drawn != self._drawn:
             self._drawn = drawn
@@ -385,8 +393,9 @@ class GenerationsView(QWidget):
             "Mistakes": self._show_mistakes,
             "Calibration": self._show_calibration,
             "Images": self._show_images,
+            "Forks": self._show_forks,
         }
-        why = self._why_empty() if name != "Curves" else None
+        why = self._why_empty() if name not in ALWAYS else None
         if why is None:
             self._stack.setCurrentWidget(self._rooms[name])
             show[name]()
@@ -520,6 +529,31 @@ class GenerationsView(QWidget):
 
         work = _or_refusal(lambda: lineage_pictures.images(lineage, seed))
         self._ask("images", (seed, self._classes()), work, show)
+
+    def _show_forks(self) -> None:
+        runs = self._session.lineage(self._lineage)
+        self.forks.show_runs(runs)
+        forked = [one.run for one in runs if one.run.forked_from]
+        begun = tuple((one.name, one.state.attempt) for one in runs if one.run.forked_from)
+        self._ask("changes", begun, lambda: {run.name: changed(run) for run in forked}, self.forks.show_changes)
+
+    def _offer_fork(self) -> None:
+        """A dialog over this lineage's runs; what it asks is carried out by the command it shows."""
+        dialog = ForkDialog(self._session.lineage(self._lineage), self._session.chosen, self)
+        dialog.asked.connect(partial(self._make_fork, dialog))
+        dialog.open()
+
+    def _make_fork(self, dialog: ForkDialog, asked: list[str], at_once: bool) -> None:
+        def made(problem: str) -> None:
+            if problem:
+                dialog.show_problem(problem)
+                return
+            dialog.close()
+            if at_once:
+                self._session.start_queue()
+
+        workspace = self._session.workspace.folder
+        self._later.ask("fork", lambda: run_verb(asked, workspace), made)
 
     def _reveal(self) -> None:
         if self._picture_wanted is not None and not self._later.waits_for("images"):
