@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine import models, processes
+from engine import models, processes, recipe
 from engine.models.imported import OF_METHODS
 from engine.run import Refused, Run, checkpoint_step
 
@@ -226,7 +226,8 @@ def _abandoned(folders: list[Path]) -> set[Path]:
 
 
 def teachers_of_others(run: Run) -> set[int]:
-    """Steps of this run that another run has pinned as its teacher, or asks for by number before it has started."""
+    """Steps of this run that another run has pinned, as its teacher or to begin with, or asks for by number before it has
+    started."""
     steps: set[int] = set()
     for path in run.workspace.glob("*/*.toml"):
         if path.parent.name == run.name or path.name not in ("effective.toml", "recipe.toml"):  # it names itself
@@ -238,14 +239,15 @@ def teachers_of_others(run: Run) -> set[int]:
 
 
 def _pinned(path: Path, name: str) -> set[int]:
-    teacher = (Run(path.parent).effective() or {}).get("teacher", {})
-    return {int(teacher["step"])} if teacher.get("run") == name else set()
+    known = Run(path.parent).effective() or {}
+    pinned = (known.get("teacher", {}), known.get("weights", {}))
+    return {int(one["step"]) for one in pinned if one.get("run") == name}
 
 
 def _asked_for(path: Path, name: str) -> set[int]:
     asked = Run(path.parent).recipe()
-    step = int(getattr(asked.method, "teacher_step", 0))
-    return {step} if asked.teacher == name and step else set()
+    taught = (asked.teacher, int(getattr(asked.method, "teacher_step", 0)))
+    return {step for run, step in (taught, recipe.run_of_weights(asked.model.weights)) if run == name and step}
 
 
 def file_sha256(path: Path) -> str:

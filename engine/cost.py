@@ -82,7 +82,8 @@ def measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
 
 def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     lineage = file.recipe
-    asked, *student = (run for run, _ in islice(file.runs(), 1 + min(1, lineage.generations)))
+    runs = (run for run, _ in islice(file.runs(), 1 + min(1, lineage.generations)))
+    asked, *student = (_with_file(run, data_folder.parent) for run in runs)
     decided = decide.decide_place(asked)
     beside = _beside(decided.device)
     torch.set_num_threads(1 if beside and decided.device == "cpu" else decided.threads)
@@ -121,6 +122,15 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "teacher_outputs_bytes": outputs,
         "disk_free_bytes": shutil.disk_usage(data_folder.parent).free,
     }
+
+
+def _with_file(asked: RunRecipe, workspace: Path) -> RunRecipe:
+    """With the checkpoint that a run's weights stand for, once there is one."""
+    with contextlib.suppress(Refused):
+        pinned = decide.pin_weights(Run(workspace / asked.run), asked)
+        if pinned is not None and pinned.run:
+            return replace(asked, model=replace(asked.model, weights=str(pinned.file(workspace))))
+    return asked
 
 
 def _told(report: imported.Imported | None) -> str:

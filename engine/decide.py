@@ -47,6 +47,16 @@ class Weights(Struct, frozen=True, omit_defaults=True):
     sha256: str
     format: str = ""  # "pth, DINOv2": the kind of file, and whose names it has
     share: float = 0.0  # of the backbone's parameters that were found in it; 0 in runs from before it was recorded
+    run: str = ""  # whose checkpoint it is, of which step; `path` then starts from the workspace
+    step: int = 0
+
+    def file(self, workspace: Path) -> Path:
+        return workspace / self.path
+
+    @property
+    def called(self) -> str:
+        """What a report calls it."""
+        return f"{self.run} at step {words.count(self.step)}" if self.run else Path(self.path).name
 
 
 class Decided(Struct, frozen=True, kw_only=True):
@@ -201,20 +211,43 @@ def check_teacher(run: Run, pinned: Teacher) -> None:
         )
 
 
-def pin_weights(asked: RunRecipe) -> Weights | None:
-    """The file that the network starts from. Raises Refused if it is gone."""
+def pin_weights(run: Run, asked: RunRecipe) -> Weights | None:
+    """What the network starts from: a file, or a checkpoint of a completed run. Raises Refused if it is not there."""
     if not asked.model.weights:
         return None
+    name, step = recipe.run_of_weights(asked.model.weights)
+    if name:
+        return _pin_checkpoint(run, name, step)
     path = Path(asked.model.weights)
     if not path.is_file():
         raise Refused(f"model.weights: {path} is gone; bring it back")
     return Weights(str(path), checkpoint.file_sha256(path))
 
 
-def check_weights(asked: RunRecipe, pinned: Weights) -> None:
-    """Raises Refused if the file is no longer the one this run was to start from."""
-    if (found := pin_weights(asked)) is None or found.sha256 != pinned.sha256:
-        raise Refused(f"model.weights: {pinned.path} is not the file this run began with; bring the old one back")
+def _pin_checkpoint(run: Run, name: str, step: int) -> Weights:
+    source = Run(run.workspace / name)
+    state = source.state() if source.folder.exists() else None
+    if state is None or not state.completed:
+        what = "does not exist" if state is None else "has not completed"
+        raise Refused(f"model.weights: {name} {what} in {run.workspace}; train it first (`filial resume {name}`)")
+    folder = source.folder / "checkpoints" / f"step-{step or state.step:08d}"
+    if not folder.exists():
+        kept = ", ".join(f"{name}@{checkpoint_step(path)}" for path in source.checkpoint_folders())
+        remedy = f"write one of {kept}" if kept else "bring its checkpoints back"
+        raise Refused(f"model.weights: {name} has no checkpoint at step {step or state.step}; {remedy}")
+    path = checkpoint.kept(folder)
+    found = path.relative_to(run.workspace).as_posix()
+    return Weights(found, checkpoint.file_sha256(path), run=name, step=step or state.step)
+
+
+def check_weights(run: Run, pinned: Weights) -> None:
+    """Raises Refused if these are no longer the weights this run began with."""
+    path = pinned.file(run.workspace)
+    if not path.is_file():
+        raise Refused(f"model.weights: {path} is gone; bring it back")
+    if checkpoint.file_sha256(path) != pinned.sha256:
+        what = "the network" if pinned.run else "the file"
+        raise Refused(f"model.weights: {path} is not {what} this run began with; bring the old one back")
 
 
 def versions() -> dict[str, str]:

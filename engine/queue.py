@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine import processes
 from engine.processes import Identity
 from engine.recipe import RecipeFile
-from engine.run import Observer, Refused, Run, Workspace, cannot_be_written, teacher_of
+from engine.run import Observer, Refused, Run, Workspace, cannot_be_written, needs, sources_of
 from engine.state import State
 
 VERSION = 1
@@ -150,30 +150,31 @@ class Queue:
 
     def _refuse_students_first(self, wanted: list[str], moved: set[str]) -> None:
         """Only what is moved is judged: an order that somebody wrote by hand does not stand in the way of others."""
-        for student in wanted:
-            teacher = self._teacher(student)
-            if teacher not in wanted or not moved & {student, teacher} or wanted.index(teacher) < wanted.index(student):
-                continue
-            if not self.workspace.run(teacher).ending().completed:
-                raise Refused(f"{student} learns from {teacher}, which must come before it; move both, or move {teacher} first")
+        for name in wanted:
+            for source in self._sources(name):
+                first = source.name
+                if first not in wanted or not moved & {name, first} or wanted.index(first) < wanted.index(name):
+                    continue
+                if not source.ending().completed:
+                    how = f"{name} {needs(self.workspace.run(name), source)} {first}"
+                    raise Refused(f"{how}, which must come before it; move both, or move {first} first")
 
     def _teachers_first(self, names: list[str]) -> list[str]:
-        """The same order, but each teacher at the latest just before the first of its students."""
+        """The same order, but what others wait for at the latest just before the first of them."""
         ordered: dict[str, None] = {}
 
         def put(name: str, above: frozenset[str]) -> None:
-            teacher = self._teacher(name)
-            if teacher in names and teacher not in above and teacher not in ordered:
-                put(teacher, above | {teacher})
+            for source in (one.name for one in self._sources(name)):
+                if source in names and source not in above and source not in ordered:
+                    put(source, above | {source})
             ordered[name] = None
 
         for name in names:
             put(name, frozenset({name}))
         return list(ordered)
 
-    def _teacher(self, name: str) -> str:
-        teacher = teacher_of(self.workspace.run(name))
-        return teacher.name if teacher else ""
+    def _sources(self, name: str) -> tuple[Run, ...]:
+        return sources_of(self.workspace.run(name))
 
 
 def enqueue(workspace: Workspace, file: RecipeFile, place: int | None = None) -> list[Run]:
@@ -245,7 +246,7 @@ class _Look:
         self._observer = observer
         self._names = queue.names()
         self._states: dict[str, tuple[State, str]] = {}
-        self._recipes: dict[str, tuple[str, Run | None]] = {}
+        self._recipes: dict[str, tuple[str, tuple[Run, ...]]] = {}
 
     def entries(self) -> list[Entry]:
         return [self._entry(place, name) for place, name in enumerate(self._names, 1)]
@@ -265,17 +266,16 @@ class _Look:
         words = "ready" if state == "queued" else f"{reason}, goes on when its turn comes"
         return Entry(place, name, state, "ready", words)
 
-    def _recipe(self, run: Run) -> tuple[str, Run | None]:
-        """Why a run cannot be trained at all, empty if its recipe is whole; and the run it learns from, if any."""
+    def _recipe(self, run: Run) -> tuple[str, tuple[Run, ...]]:
+        """Why a run cannot be trained at all, empty if its recipe is whole; and the runs it waits for, if any."""
         if run.name not in self._recipes:
             try:
-                teacher = run.recipe().teacher
-                self._recipes[run.name] = "", self._workspace.run(teacher) if teacher else None
+                self._recipes[run.name] = "", tuple(map(self._workspace.run, run.recipe().sources))
             except FileNotFoundError:
                 problem = "its folder has no recipe.toml" if run.folder.is_dir() else "its folder is gone"
-                self._recipes[run.name] = problem, None
+                self._recipes[run.name] = problem, ()
             except (OSError, ValueError) as error:
-                self._recipes[run.name] = f"its recipe cannot be read ({str(error).strip().splitlines()[0]})", None
+                self._recipes[run.name] = f"its recipe cannot be read ({str(error).strip().splitlines()[0]})", ()
         return self._recipes[run.name]
 
     def _state(self, run: Run) -> tuple[State, str]:
@@ -291,10 +291,11 @@ class _Look:
         return self._states[run.name]
 
     def _obstacle(self, run: Run, seen: frozenset[str]) -> Obstacle | None:
-        """What keeps a run from being started; None if nothing does."""
-        teacher = self._recipe(run)[1]
-        if teacher is None:
-            return None
+        """What keeps a run from being started, what a person must see to before what time will bring; None if nothing does."""
+        found = filter(None, (self._obstacle_of(run, source, seen) for source in self._recipe(run)[1]))
+        return min(found, key=lambda one: one.standing == "waiting", default=None)
+
+    def _obstacle_of(self, run: Run, teacher: Run, seen: frozenset[str]) -> Obstacle | None:
         if teacher.name in seen or not (teacher.folder / "recipe.toml").is_file():
             return Obstacle("blocked", f"{teacher.name} is gone", f"filial queue remove {run.name}")
         state, reason = self._state(teacher)

@@ -32,10 +32,11 @@ LONELY = "picture leaves BatchNorm nothing to compare it with: its statistics wo
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 BEGINS = ("weights", "partial", "freeze")  # fields of a network that say how it starts and not what it is
+_WEIGHTS_OF = re.compile(r"(?P<run>[A-Za-z0-9][A-Za-z0-9._-]*-s(?:\d+|\{seed\})-F\d+(?:-fork\d+)*)(?:@(?P<step>\d+))?")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-_WEIGHTS = knob("Weights", "A file of weights that the network starts from, all but its classifier: .safetensors, .pth, .pt or .bin. Empty starts at random.")  # fmt: skip
+_WEIGHTS = knob("Weights", "What the network starts from, all but its classifier: a file (.safetensors, .pth, .pt, .bin), or a completed run of the workspace, such as dino-s0-F0, dino-s{seed}-F0 or, at a step, dino-s0-F0@400. Empty starts at random.")  # fmt: skip
 _PARTIAL = knob(
     "Partial weights",
     "Start from the file even if it lacks more than a tenth of the network: what is missing starts at random.",
@@ -339,6 +340,12 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
         return run_name(self.lineage, self.seed, self.generation)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The runs that must be complete before this one begins: whose weights it starts from, and its teacher."""
+        begins = run_of_weights(self.model.weights)[0]
+        return tuple(dict.fromkeys(name for name in (begins, self.teacher) if name))
+
+    @property
     def order_seed(self) -> int:
         """Decides the order of the pictures and how they are varied."""
         return 0 if self.training.same_order else self.seed
@@ -370,7 +377,7 @@ class RecipeFile:
         if missing:
             raise RecipeErrors(missing)
         for table in ("model", "teacher_model"):
-            if (weights := weights_of(getattr(self.recipe, table))) and not Path(weights).is_file():
+            if (weights := file_of_weights(getattr(self.recipe, table))) and not Path(weights).is_file():
                 problem = f"{weights} is no file; write the file of weights, or leave it empty to start at random"
                 raise RecipeErrors([RecipeError(f"{table}.weights", problem)])
         for seed in self.recipe.seeds:
@@ -391,7 +398,9 @@ class RecipeFile:
         first, network = document.pop("teacher_model", None), self.recipe.model
         if generation == 0 and not isinstance(self.recipe.teacher_model, SameModel):
             document["model"], network = first.unwrap(), self.recipe.teacher_model
-        if network.weights:
+        if run_of_weights(network.weights)[0]:
+            document["model"]["weights"] = network.weights.replace(SEED, str(seed))
+        elif network.weights:
             document["model"]["weights"] = network.weights
         own: dict[str, Any] = {"seed": seed, "generation": generation}
         if teacher := run_name(lineage, seed, generation - 1) if generation else outside:
@@ -412,9 +421,17 @@ def teacher_run(method: Method, seed: int) -> str:
     return str(getattr(method, "teacher_run", "")).replace(SEED, str(seed))
 
 
-def weights_of(model: Model | SameModel) -> str:
-    """The file its network starts from; empty for none."""
-    return str(getattr(model, "weights", ""))
+def file_of_weights(model: Model | SameModel) -> str:
+    """The file its network starts from; empty for none, and for the weights of a run."""
+    weights = str(getattr(model, "weights", ""))
+    return "" if run_of_weights(weights)[0] else weights
+
+
+def run_of_weights(weights: str) -> tuple[str, int]:
+    """RUN@STEP of a network's weights: the run, and the step or 0 for its last; an empty name for a file. A file of such a
+    name is meant by its suffix, or by ./ before it."""
+    found = _WEIGHTS_OF.fullmatch(weights)
+    return (found["run"], int(found["step"] or 0)) if found else ("", 0)
 
 
 def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
@@ -487,6 +504,8 @@ def _make_whole(table: Any, start: Path) -> None:
     for name, key in (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights")):
         part = table.get(name)
         path = part.get(key) if isinstance(part, Mapping) else None
+        if isinstance(path, str) and run_of_weights(path)[0] and name != "data":
+            continue
         if isinstance(path, str) and path and (name != "data" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled))):
             part[key] = whole_path(path, start)
 
@@ -730,6 +749,11 @@ def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
     if not recipe.generations and not alone and not teacher_run(recipe.method, 0):
         yield RecipeError("generations", "is 0, so nobody would be taught; write 1 or more, or method.name = \"supervised\"")  # fmt: skip
     yield from _teacher_contradictions(recipe)
+    names = {run_name(recipe.lineage, seed, k) for seed in recipe.seeds for k in range(recipe.generations + 1)}
+    for table in ("model", "teacher_model"):
+        begins = run_of_weights(str(getattr(getattr(recipe, table), "weights", "")))[0]
+        if any(begins.replace(SEED, str(seed)) in names for seed in recipe.seeds):
+            yield RecipeError(f"{table}.weights", f"{begins} is a run of this very lineage; write one of another")
 
 
 def _teacher_contradictions(recipe: Recipe) -> Iterator[RecipeError]:

@@ -295,14 +295,16 @@ class Workspace:
             )
 
     def _refuse_without_teacher(self, wanted: list[RunRecipe]) -> None:
-        """A run of another lineage that is to teach must be here, if not yet complete."""
+        """A run of another lineage that is to teach, or to begin with, must be here, if not yet complete."""
         names = {one.run for one in wanted}
-        for one in wanted:
-            known = not one.teacher or one.teacher in names or (self.run(one.teacher).folder / "recipe.toml").is_file()
-            if not known and not (self.run(one.run).folder / "recipe.toml").is_file():
-                there = nearest(one.teacher, [run.name for run in self.runs()])[:5]
+        needs = [(one, name) for one in wanted for name in one.sources if name not in names]
+        for one, name in needs:
+            there_already = any((self.run(run).folder / "recipe.toml").is_file() for run in (name, one.run))
+            if not there_already:
+                field = "method.teacher_run" if name == one.teacher else "model.weights"
+                there = nearest(name, [run.name for run in self.runs()])[:5]
                 remedy = f"write one of these, the nearest first: {', '.join(there)}" if there else "train it there first"
-                raise Refused(f"method.teacher_run: there is no run {one.teacher} in {self.folder}; {remedy}")
+                raise Refused(f"{field}: there is no run {name} in {self.folder}; {remedy}")
 
     def _make(self, one: RunRecipe, text: str) -> Run:
         run = self.run(one.run)
@@ -333,7 +335,7 @@ class Observer:
     def __init__(self, queued: Container[str] = ()) -> None:
         self._queued = queued  # names in the queue: what ended but waits there again keeps nobody blocked
         self._beats: dict[Path, tuple[Status | None, bool, float]] = {}  # what was seen last, and since when it is so
-        self._teachers: dict[Path, tuple[int, Run | None]] = {}
+        self._sources: dict[Path, tuple[int, tuple[Run, ...]]] = {}
 
     def vital(self, run: Run) -> Vital:
         now = time.monotonic()
@@ -360,30 +362,30 @@ class Observer:
             return "blocked"
         return state
 
-    def _is_blocked(self, run: Run) -> bool:
-        """Whether the nearest ancestor that is not queued ended without completing, or is gone."""
-        seen = {run}
-        while (teacher := self._teacher_of(run)) is not None:
-            if teacher in seen or not (teacher.folder / "recipe.toml").is_file():
-                return True
-            ending = teacher.ending()
-            state = derive(ending, self.vital(teacher))
-            if state != "queued":
-                at_work = state in ("starting", "running", "stopping", "unresponsive")
-                return not (ending.completed or at_work or teacher.name in self._queued)
-            seen.add(teacher)
-            run = teacher
-        return False
+    def _is_blocked(self, run: Run, seen: frozenset[Run] = frozenset()) -> bool:
+        """Whether of what it waits for anything ended without completing, is gone, or waits itself for such a run."""
+        seen |= {run}
+        return any(self._stands_in_the_way(source, seen) for source in self._sources_of(run))
 
-    def _teacher_of(self, run: Run) -> Run | None:
-        """As teacher_of, read once for each version of the file: a window asks every second, for hundreds of runs."""
+    def _stands_in_the_way(self, source: Run, seen: frozenset[Run]) -> bool:
+        if source in seen or not (source.folder / "recipe.toml").is_file():
+            return True
+        ending = source.ending()
+        state = derive(ending, self.vital(source))
+        if state == "queued":
+            return self._is_blocked(source, seen)
+        at_work = state in ("starting", "running", "stopping", "unresponsive")
+        return not (ending.completed or at_work or source.name in self._queued)
+
+    def _sources_of(self, run: Run) -> "tuple[Run, ...]":
+        """As sources_of, read once for each version of the file: a window asks every second, for hundreds of runs."""
         try:
             version = (run.folder / "recipe.toml").stat().st_mtime_ns
         except OSError:
-            return None
-        if self._teachers.get(run.folder, (0, None))[0] != version:
-            self._teachers[run.folder] = (version, teacher_of(run))
-        return self._teachers[run.folder][1]
+            return ()
+        if self._sources.get(run.folder, (0, ()))[0] != version:
+            self._sources[run.folder] = (version, sources_of(run))
+        return self._sources[run.folder][1]
 
 
 def teacher_of(run: Run) -> Run | None:
@@ -393,6 +395,24 @@ def teacher_of(run: Run) -> Run | None:
     except (OSError, ValueError):
         return None
     return Run(run.workspace / name) if name and isinstance(name, str) else None
+
+
+def sources_of(run: Run) -> tuple[Run, ...]:
+    """The runs that must be complete before this one begins: the one whose weights it starts from, and its teacher. None for
+    a recipe that cannot be read."""
+    try:
+        table = _toml(run.folder / "recipe.toml")
+    except (OSError, ValueError):
+        return ()
+    model = table.get("model")
+    weights = model.get("weights") if isinstance(model, dict) else None
+    names = [recipe.run_of_weights(weights)[0] if isinstance(weights, str) else "", table.get("teacher")]
+    return tuple(Run(run.workspace / name) for name in names if name and isinstance(name, str))
+
+
+def needs(run: Run, source: Run) -> str:
+    """For what: "learns from" its teacher, "starts from" another's weights."""
+    return "learns from" if teacher_of(run) == source else "starts from"
 
 
 class Attempt:

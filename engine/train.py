@@ -228,30 +228,34 @@ class Training:
         self.method.plan(self.schedules, self.batches.per_epoch)
 
     def start_from_file(self, student: torch.nn.Module) -> decide.Weights | None:
-        """A file's weights into the fresh network. A run that has a checkpoint goes on from that, whatever became of them."""
-        pinned, asked = self.known.weights if self.known else decide.pin_weights(self.asked), self.asked.model
+        """Weights from elsewhere into the fresh network. A run that has a checkpoint goes on from that, whatever became of a
+        file; a run that it starts from is held to what it was, as a teacher is."""
+        pinned, asked = self.known.weights if self.known else decide.pin_weights(self.run, self.asked), self.asked.model
+        if pinned is not None and (pinned.run or not self.attempt.step):
+            decide.check_weights(self.run, pinned)
         if pinned is not None and not self.attempt.step:
-            decide.check_weights(self.asked, pinned)
-            report = imported.start_from(student, Path(pinned.path), whole=asked.freeze, partial=asked.partial)
+            self.refuse_seen_tests(pinned)
+            path = pinned.file(self.run.workspace)
+            report = imported.start_from(student, path, asked.freeze, asked.partial, pinned.called)
             pinned = msgspec.structs.replace(pinned, format=report.format, share=round(report.share, 6))
             self.tell_of_import(pinned, report)
         if asked.freeze:
             imported.freeze_backbone(student)
         return pinned
 
+    def refuse_seen_tests(self, pinned: decide.Weights) -> None:
+        """Raises Refused for weights that learned from these very pictures, cut otherwise. Other pictures may be anything."""
+        theirs = _tested_on(Run(self.run.workspace / pinned.run).data() or {}) if pinned.run else (None, None)
+        ours = _tested_on(self.data.card())
+        if theirs[0] == ours[0] and theirs[1] != ours[1]:
+            raise Refused(f"model.weights: {pinned.run} {LEARNED_ELSEWHERE}")
+
     def tell_of_import(self, pinned: decide.Weights, report: imported.Imported) -> None:
         """A sentence among the events, every tensor in the artifact."""
-        self.attempt.record(
-            events.WeightsImported(
-                file=pinned.path,
-                sha256=pinned.sha256,
-                share=pinned.share,
-                whole=not report.missing,
-                text=report.sentence(),
-            )
-        )
-        table = {**report.table(), "file": pinned.path, "sha256": pinned.sha256}
-        content = msgspec.json.format(msgspec.json.encode(table), indent=1)
+        about: dict[str, Any] = {"file": pinned.path, "sha256": pinned.sha256, "run": pinned.run, "step": pinned.step}
+        text, whole = report.sentence(), not report.missing
+        self.attempt.record(events.WeightsImported(share=pinned.share, whole=whole, text=text, **about))
+        content = msgspec.json.format(msgspec.json.encode({**report.table(), **about}), indent=1)
         self.attempt.save_artifact("import-report", content, 0, 0.0, "json")
         self.obey()
 
@@ -262,7 +266,7 @@ class Training:
         if not by_heads and not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
             raise Refused(
                 f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
-                f'model.weights = "{checkpoint.kept(folder)}", model.freeze = true'
+                f'model.weights = "{pinned.run}@{pinned.step}", model.freeze = true'
             )
         if not by_heads and theirs.get("classes") != ours["classes"]:
             raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")

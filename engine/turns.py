@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from engine import processes
-from engine.run import Observer, Refused, Run, Workspace, teacher_of
+from engine.run import Observer, Refused, Run, Workspace, needs, sources_of
 from engine.standby import StandBy
 from engine.state import RunState, State
 
@@ -78,8 +78,8 @@ def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None]) -> in
             if run.ending().completed:  # somebody else has trained it meanwhile
                 continue
             _refuse_at_work(run)
-            if teacher := _waited_for_in_vain(run):
-                tell(f"{run.name} is not begun: {teacher.name}, which it learns from, has not completed")
+            if source := _waited_for_in_vain(run):
+                tell(f"{run.name} is not begun: {source.name}, which it {needs(run, source)}, has not completed")
                 failed = True
                 continue
             with _signals_go_to(stand_by.take(run) or engine(run, detached=False)) as process:
@@ -106,9 +106,8 @@ def _refuse_at_work(run: Run) -> None:
 
 
 def _waited_for_in_vain(run: Run) -> Run | None:
-    """The teacher that should have completed by now and has not."""
-    teacher = teacher_of(run)
-    return teacher if teacher is not None and not teacher.state().completed else None
+    """The teacher, or the run whose weights it starts from, that should have completed by now and has not."""
+    return next((source for source in sources_of(run) if not source.state().completed), None)
 
 
 @contextlib.contextmanager

@@ -122,7 +122,8 @@ def next_step(one: Followed, teacher: Followed | None = None) -> str:
     if one.expected:
         return ""
     if one.word == "blocked":
-        first = run_short(teacher) if teacher else f"bring back {one.recipe.teacher if one.recipe else 'its teacher'}"
+        gone = (one.recipe.teacher or next(iter(one.recipe.sources), "")) if one.recipe else ""
+        first = run_short(teacher) if teacher else f"bring back {gone or 'its teacher'}"
         label = resume_label(teacher) if teacher else ""
         return f"{label}: {first}" if label else first
     if one.word == "unresponsive":
@@ -194,6 +195,8 @@ def _queued(one: Followed, teacher: Followed | None) -> str:
 
 def _why_blocked(one: Followed, teacher: Followed | None) -> str:
     if teacher is None:
+        if one.recipe and not one.recipe.teacher and one.recipe.sources:
+            return f"{one.recipe.sources[0]} is gone, from whose weights it starts"
         return f"its teacher {one.recipe.teacher} is gone" if one.recipe else "its teacher is gone"
     how = {"failed": "failed", "stopped": "was stopped", "paused": "is paused"}.get(reason(teacher))
     how = how or {"lost": "is lost", "blocked": "is blocked"}.get(teacher.word, "is not trained")

@@ -48,7 +48,7 @@ def state_acts(runs: Sequence[Followed], following: Following) -> list[Act]:
 def startable(runs: Sequence[Followed], following: Following) -> str:
     """The first run that is neither begun nor queued and that nobody keeps waiting; empty if there is none."""
     for one in runs:
-        teacher = following.teacher_of(one)
+        teacher = following.source_of(one)
         if standing(one) == "not queued" and (teacher is None or teacher.state.completed):
             return one.name
     return ""
@@ -64,7 +64,7 @@ def ahead_of(names: Sequence[str], following: Following) -> list[str]:
     wanted = dict.fromkeys(names)
     for name in names:
         one = following.followed(name)
-        while one is not None and (one := following.teacher_of(one)) is not None and one.name in following.queue:
+        while one is not None and (one := following.source_of(one)) is not None and one.name in following.queue:
             if one.name in wanted and one.name not in names:
                 break
             wanted[one.name] = None
@@ -88,7 +88,7 @@ def _blocked_card(one: Followed, following: Following, now: float) -> Failure:
     if root is None:
         cause = f"{capital(title.removeprefix('Blocked: '))}, and without its predictions there is nothing to learn from."
         return Failure(title, f"{cause} Bring its folder back from the workspace's trash, or take this run out.", (), "warn")
-    learns = "learns from it" if following.teacher_of(one) is root else "learns from what comes after it"
+    learns = "learns from it" if following.source_of(one) is root else "learns from what comes after it"
     cause = f"{capital(phrases.run_short(root))} {_ended(root, now)}, and this run {learns}."
     label = phrases.resume_label(root)
     if not label:

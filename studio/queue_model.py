@@ -79,7 +79,7 @@ def belongs(one: Followed, segment: Segment, following: Following) -> bool:
         case "At work":
             return one.at_work or one.expected
         case "To decide":
-            return needs_decision(one, following.teacher_of(one))
+            return needs_decision(one, following.source_of(one))
     return True
 
 

@@ -34,7 +34,7 @@ class Following(Protocol):
     @property
     def runs(self) -> list[Followed]: ...
     def followed(self, name: str) -> Followed | None: ...
-    def teacher_of(self, one: Followed) -> Followed | None: ...
+    def source_of(self, one: Followed) -> Followed | None: ...
 
 
 # ---- how a run stands ----------------------------------------------------------------------------------------------------
@@ -71,10 +71,10 @@ def needs_decision(one: Followed, teacher: Followed | None) -> bool:
 
 def root_of(one: Followed, following: Following) -> Followed | None:
     """The teacher that stands in the way of a blocked run: the nearest one that is not blocked itself. None if it is gone."""
-    teacher, seen = following.teacher_of(one), {one.name}
+    teacher, seen = following.source_of(one), {one.name}
     while teacher is not None and teacher.word == "blocked" and teacher.name not in seen:
         seen.add(teacher.name)
-        teacher = following.teacher_of(teacher)
+        teacher = following.source_of(teacher)
     return teacher
 
 
@@ -95,7 +95,7 @@ def state_words(one: Followed, following: Following, now: float) -> str:
         return "not in the queue"
     if how == "waiting" and one.state.attempts:
         return f"{place_words(one.place)}, again"
-    teacher = root_of(one, following) if how == "blocked" else following.teacher_of(one)
+    teacher = root_of(one, following) if how == "blocked" else following.source_of(one)
     if how == "blocked" and teacher is None and (gone := _missing(one, following)):
         return f"blocked: {gone} is gone"
     return phrases.state_words(one, now, teacher)
@@ -103,12 +103,11 @@ def state_words(one: Followed, following: Following, now: float) -> str:
 
 def _missing(one: Followed, following: Following) -> str:
     """The run that is not there any more, somewhere up the chain, as short as it can be said."""
-    while (teacher := following.teacher_of(one)) is not None:
+    while (teacher := following.source_of(one)) is not None:
         one = teacher
-    if one.recipe is None or not one.recipe.teacher:
-        return ""
-    lineage, _, generation = one.recipe.teacher.rpartition("-")
-    return generation if lineage == f"{one.lineage}-s{one.seed}" else one.recipe.teacher
+    gone = next((name for name in one.recipe.sources if following.followed(name) is None), "") if one.recipe else ""
+    lineage, _, generation = gone.rpartition("-")
+    return generation if lineage == f"{one.lineage}-s{one.seed}" else gone
 
 
 def mark(one: Followed) -> tuple[str, str]:
@@ -128,7 +127,7 @@ def together_words(runs: Sequence[Followed], following: Following, now: float) -
         return f"{count} not in the queue"
     if how == "blocked":
         return f"{count} {state_words(runs[0], following, now)}"
-    awaited = [(one, t) for one in runs if (t := following.teacher_of(one)) and not t.state.completed]
+    awaited = [(one, t) for one in runs if (t := following.source_of(one)) and not t.state.completed]
     if len(awaited) == len(runs):
         one, teacher = min(awaited, key=lambda pair: pair[1].generation)
         return f"{count} waiting for {teacher.called if teacher.lineage == one.lineage else teacher.lineage}"
@@ -307,7 +306,7 @@ def _until(following: Following, ends: Mapping[str, float], waiting: int, now: f
 
 def _decisions(following: Following) -> str:
     """ "; 1 failed and 1 lost need a decision"."""
-    counts = Counter(standing(one) for one in following.runs if needs_decision(one, following.teacher_of(one)))
+    counts = Counter(standing(one) for one in following.runs if needs_decision(one, following.source_of(one)))
     parts = [f"{words.count(counts[how])} {how}" for how in NEED if counts[how]]
     if not parts:
         return ""
@@ -318,5 +317,5 @@ def _decisions(following: Following) -> str:
 def tip(one: Followed, following: Following, now: float) -> str:
     """The whole of what is known of a run, where a cell is too narrow for it."""
     lines = [one.name, one.problem, capital(state_words(one, following, now))]
-    step = phrases.next_step(one, root_of(one, following) if one.word == "blocked" else following.teacher_of(one))
+    step = phrases.next_step(one, root_of(one, following) if one.word == "blocked" else following.source_of(one))
     return "\n".join(line for line in (*lines, step) if line)

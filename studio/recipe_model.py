@@ -462,7 +462,7 @@ def _not_there(asked: Recipe) -> dict[str, str]:
     """Pictures and weights that are not where the recipe says; looked for only if all else is right."""
     missing = {error.field: error.problem for error in recipe.folders_missing(asked.data)}
     for table in ("model", "teacher_model"):
-        weights = recipe.weights_of(getattr(asked, table))
+        weights = recipe.file_of_weights(getattr(asked, table))
         if weights and not Path(weights).is_file():
             missing[f"{table}.weights"] = f"{weights} is no file; choose one, or leave it empty to start at random"
     return missing
@@ -492,7 +492,12 @@ def _places(table: Mapping[str, Any], file: Path | None) -> dict[str, str]:
     named = (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights"))
     found = ((f"{name}.{key}", part.get(key)) for name, key in named if isinstance(part := table.get(name, {}), Mapping))
     start = file.parent if file else Path()
-    return {path: recipe.whole_path(where, start) for path, where in found if isinstance(where, str) and where}
+    found = ((path, where) for path, where in found if not (path.endswith(".weights") and _is_run(where)))
+    return {path: recipe.whole_path(where, start) for path, where in found if isinstance(where, str)}
+
+
+def _is_run(weights: object) -> bool:
+    return isinstance(weights, str) and bool(recipe.run_of_weights(weights)[0])
 
 
 def _compared_name(preset: str) -> object:

@@ -166,6 +166,15 @@ class Session(QObject):
     def teacher_of(self, one: Followed) -> Followed | None:
         return self._followed.get(one.recipe.teacher) if one.recipe and one.recipe.teacher else None
 
+    def source_of(self, one: Followed) -> Followed | None:
+        """What a run waits for: the first of its sources that is gone, where it is None, or has not completed; else its
+        teacher."""
+        for name in one.recipe.sources if one.recipe else ():
+            source = self._followed.get(name)
+            if source is None or not source.state.completed:
+                return source
+        return self.teacher_of(one)
+
     def choose(self, name: str) -> None:
         """Look at this run. Who looks at a run at work goes along with its lineage: see `_go_along`."""
         one = self._followed.get(name)
@@ -254,9 +263,9 @@ class Session(QObject):
         return "blocked" if word == "queued" and self._is_blocked(one) else word
 
     def _is_blocked(self, one: Followed) -> bool:
-        if one.recipe is None or not one.recipe.teacher:
-            return False
-        teacher = self.teacher_of(one)
+        return one.recipe is not None and any(self._stands_in_the_way(self._followed.get(name)) for name in one.recipe.sources)
+
+    def _stands_in_the_way(self, teacher: Followed | None) -> bool:
         if teacher is None:
             return True
         if teacher.place and not teacher.host and teacher.word != "blocked":
@@ -535,8 +544,8 @@ class Session(QObject):
         return next((one.name for one in mine if self._can_begin(one)), "")
 
     def _can_begin(self, one: Followed) -> bool:
-        teacher = self.teacher_of(one)
-        waits = one.word == "blocked" or (teacher is not None and not teacher.state.completed)
+        source = self.source_of(one)
+        waits = one.word == "blocked" or (source is not None and not source.state.completed)
         elsewhere = one.word == "lost" and bool(one.host)
         return not (waits or elsewhere or one.state.completed or one.name in self._had_turn)
 
@@ -577,9 +586,11 @@ class Session(QObject):
             how = "is at work; stop it first" if busy.at_work or busy.run.held() else "is about to start; hold the queue first"
             self.refused.emit(f"{busy.name} {how}.")
             return False
-        learners = [one.name for one in self.runs if one.recipe and one.recipe.teacher in names and one.name not in names]
-        if learners and not consent:
-            why = trash.warning([one.name for one in runs if self._teaches(one, learners)], learners)
+        needing = [one for one in self.runs if one.recipe and {*one.recipe.sources} & {*names} and one.name not in names]
+        if needing and not consent:
+            needed = [one.name for one in runs if any(other.recipe and one.name in other.recipe.sources for other in needing)]
+            learning = all(one.recipe and one.recipe.teacher in names for one in needing)
+            why = trash.warning(needed, [one.name for one in needing], learning)
             self._ask_consent("trash " + " ".join(names), why, "Move to trash", partial(self.trash, names, True))
             return False
         return self._asked(lambda: self._put_away([one.run for one in runs]))
@@ -588,9 +599,6 @@ class Session(QObject):
         self._order.remove([run.name for run in runs])
         for run in runs:
             trash.put_away(run)
-
-    def _teaches(self, one: Followed, learners: Sequence[str]) -> bool:
-        return any(self.teacher_of(self._followed[name]) is one for name in learners)
 
     # ---- recipes and consent ----------------------------------------------------------------------------------------------
 

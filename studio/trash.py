@@ -27,8 +27,12 @@ def put_away(run: Run) -> Path:
     return target
 
 
-def warning(names: Sequence[str], learners: Sequence[str]) -> str:
-    """What it costs others that these runs go."""
+def warning(names: Sequence[str], learners: Sequence[str], learning: bool = True) -> str:
+    """What it costs others that these runs go; not `learning`: some of them start from their weights."""
+    if not learning:
+        need = "needs" if len(learners) == 1 else "need"
+        without = "the weights it starts from" if len(learners) == 1 else "the weights or teachers they start from"
+        return f"{_listed(learners)} {need} {_listed(names)} and would be left without {without}. The trash keeps everything."
     learn = "learns" if len(learners) == 1 else "learn"
     it = "its teacher" if len(learners) == 1 else "their teachers"
     return f"{_listed(learners)} {learn} from {_listed(names)} and would be left without {it}. The trash keeps everything."

@@ -9,7 +9,7 @@ import argparse
 import math
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Imported:
     mask_token: bool = False  # what DINOv2 read in place of hidden patches, left aside
     student: bool = False  # its average was taken, and what learned left aside
     share: float = 1.0  # of the numbers in the backbone's tensors
+    kind: str = ""  # of file, by its suffix
     layout: str = ""  # whose names they were
     names: tuple[tuple[str, str], ...] = ()  # there and here, where they differ
     resized: tuple[tuple[str, str], ...] = ()  # tensors of positions, and "37 x 37 to 4 x 4"
@@ -66,7 +67,7 @@ class Imported:
     @property
     def format(self) -> str:
         """ "pth, DINOv2": the kind of file, and whose names it has."""
-        return f"{Path(self.file).suffix.removeprefix('.') or 'safetensors'}, {self.layout}"
+        return f"{self.kind}, {self.layout}"
 
     @property
     def spelled(self) -> int:
@@ -121,6 +122,7 @@ def start_from(network: nn.Module, path: Path, whole: bool = False, partial: boo
     """
     everything, nested = read(path)
     report, fitting = _compared(network, everything, nested, called or path.name)
+    report = replace(report, kind=path.suffix.removeprefix("."))
     _refuse(report, path, whole, partial)
     own = network.state_dict()
     with torch.no_grad():

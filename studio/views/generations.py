@@ -294,7 +294,7 @@ class GenerationsView(QWidget):
         self._show_room()
 
     def _say(self, one: Followed) -> str:
-        return phrases.state_words(one, teacher=self._session.teacher_of(one))
+        return phrases.state_words(one, teacher=self._session.source_of(one))
 
     def _show_head(self, runs: list[Followed], boxes: list[Box]) -> None:
         about = {name: _about(self._session.generations(name)) for name in self._names()}

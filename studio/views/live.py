@@ -147,7 +147,7 @@ class LiveView(QWidget):
 
     def _show_header(self, one: Followed, now: float) -> None:
         self.header.show_path(one, self._session.lineage(one.lineage), now)
-        self.header.show_sentence(live_words.sentence(one, now, self._session.teacher_of(one)))
+        self.header.show_sentence(live_words.sentence(one, now, self._session.source_of(one)))
         self.header.show_chips(live_words.chips(one))
 
     def _show_charts(self, one: Followed, now: float) -> None:

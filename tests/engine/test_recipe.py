@@ -609,3 +609,35 @@ def test_that_a_recipe_survives_its_way_through_toml(table: dict[str, Any]) -> N
     for one, text in recipe.read_text(written).runs():
         assert recipe.parse(RunRecipe, tomllib.loads(text)) == one
         assert msgspec.structs.asdict(one)["training"] == asked.training
+
+
+# ---- the weights of a run -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "run"),
+    [
+        ("dino-s0-F0", ("dino-s0-F0", 0)),
+        ("my.dino-s12-F3-fork1@400", ("my.dino-s12-F3-fork1", 400)),
+        ("dino-s{seed}-F0@7", ("dino-s{seed}-F0", 7)),
+        ("dino-s0-F0.pth", ("", 0)),
+        ("./dino-s0-F0", ("", 0)),
+        ("dino-s0-F0@last", ("", 0)),
+        ("vits.safetensors", ("", 0)),
+        ("", ("", 0)),
+    ],
+)
+def test_that_weights_name_a_run_or_a_file(weights: str, run: tuple[str, int]) -> None:
+    assert recipe.run_of_weights(weights) == run
+
+
+def test_that_the_weights_of_a_run_stay_as_written_with_the_seed_of_each() -> None:
+    file = single("seeds=[0, 3]", "model.weights=dino-s{seed}-F0@40")
+    assert file.recipe.model.weights == "dino-s{seed}-F0@40"
+    assert [one.model.weights for one, _ in file.runs()] == ["dino-s0-F0@40", "dino-s3-F0@40"]
+    assert [one.sources for one, _ in file.runs()] == [("dino-s0-F0",), ("dino-s3-F0",)]
+
+
+def test_that_a_run_cannot_start_from_its_own_lineage() -> None:
+    with pytest.raises(RecipeErrors, match=r"model\.weights: single-s\{seed\}-F0 is a run of this very lineage"):
+        single("model.weights=single-s{seed}-F0")

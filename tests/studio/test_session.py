@@ -16,8 +16,8 @@ from engine import events, processes, recipe
 from engine.commands import SaveNow
 from engine.queue import Queue
 from engine.run import Refused, Run, Workspace
+from studio import phrases, trash
 from studio import session as module
-from studio import trash
 from studio.session import Followed, Session
 
 Open = Callable[[Path], Session]
@@ -768,6 +768,27 @@ def test_that_those_who_learn_from_it_are_named_first(follow: Open, tmp_path: Pa
     session.consent(key)
     assert not f1.folder.exists() and not f3.folder.exists() and f2.folder.is_dir()
     assert one(session, f2).word == "blocked"
+
+
+def test_that_a_run_that_starts_from_weights_waits_is_blocked_and_is_named(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    runs = recorded.lineage(tmp_path)
+    asked = recipe.read_text(f'version = 1\nlineage = "warm"\n[model]\nweights = "{runs[0].name}"\n')
+    (warm,) = Workspace(tmp_path).create(asked)
+    session = follow(tmp_path)
+    ours, source = one(session, warm), one(session, runs[0])
+    assert session.teacher_of(ours) is None and session.source_of(ours) is source
+    assert (ours.word, phrases.state_words(ours, teacher=source)) == (
+        "queued",
+        f"queued, waits for {phrases.run_short(source)}",
+    )
+    with qtbot.waitSignal(session.consent_wanted) as wanted:
+        assert not session.trash([run.name for run in runs])
+    key, why, _ = wanted.args
+    assert why.startswith(f"{warm.name} needs {runs[0].name} and would be left without the weights it starts from")
+    session.consent(key)
+    assert one(session, warm).word == "blocked"
+    said = phrases.state_words(one(session, warm), teacher=session.source_of(one(session, warm)))
+    assert said == f"blocked: {runs[0].name} is gone, from whose weights it starts"
 
 
 def test_that_a_whole_lineage_goes_without_a_question(follow: Open, tmp_path: Path) -> None:

@@ -127,8 +127,8 @@ def test_that_a_teacher_without_a_classifier_is_refused_and_the_remedy_works(wor
         patch.setattr(METHODS["supervised"], "classifies", False, raising=False)
         said = problem(student)
     path = large.folder / "checkpoints/step-00000009/model.safetensors"
-    assert said.endswith(f'in a run of its own: model.weights = "{path}", model.freeze = true')
-    (headed,) = workspace.create(toy(*LARGE, "lineage=headed", f"model.weights={path}", "model.freeze=true"))
+    assert said.endswith('in a run of its own: model.weights = "large-s0-F0@9", model.freeze = true')
+    (headed,) = workspace.create(toy(*LARGE, "lineage=headed", "model.weights=large-s0-F0@9", "model.freeze=true"))
     assert train(headed) == 0
     ours, theirs = load_file(headed.folder / "checkpoints/step-00000009/model.safetensors"), load_file(path)
     changed = {name for name in ours if not torch.equal(ours[name], theirs[name]) and not name.endswith("num_batches_tracked")}
