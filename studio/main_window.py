@@ -40,7 +40,7 @@ from studio.later import Later
 from studio.leaving import Leaving, what_goes_on
 from studio.pages import Pages, Views
 from studio.preferences import Preferences
-from studio.recipe_model import Snapshot
+from studio.recipe_model import OpenRecipe, Snapshot
 from studio.session import Session
 from studio.settings import Emptying, Settings
 from studio.strip_model import strip_words
@@ -65,11 +65,23 @@ class View(NamedTuple):
 class _RecipePage(Protocol):
     """What other views want of the one where recipes are written."""
 
+    open: OpenRecipe
+
     def open_file(self, path: Path) -> None: ...
     def open_text(self, text: str, source: str) -> None: ...
     def use_data(self, table: dict[str, Any]) -> None: ...
+    def edit(self, path: str, text: str) -> None: ...
+    def settle(self, path: str) -> None: ...
     def kept(self) -> Snapshot | None: ...
     def restore(self, kept: Snapshot) -> None: ...
+
+
+class _DataPage(Protocol):
+    """What the page of recipes wants of the one where pictures are looked at."""
+
+    def follow_recipe(self, document: OpenRecipe) -> None: ...
+    def renew_preview(self) -> None: ...
+    def show_preview(self, table: dict[str, Any]) -> None: ...
 
 
 # A view is imported when its page is first asked for: the first screen needs neither charts nor forms.
@@ -119,6 +131,7 @@ VIEWS = (
     View("generations", "generations", "Generations", _generations),
     View("inspect", "inspect", "Inspect", _inspect),
 )
+DATA = "data"
 RECIPE = "recipe"  # the view for new experiments
 WELCOME = "welcome"
 THEMES: tuple[tuple[theme.Choice, str], ...] = (("system", "System theme"), ("light", "Light theme"), ("dark", "Dark theme"))
@@ -244,6 +257,10 @@ class MainWindow(QMainWindow):
     def _recipe(self) -> _RecipePage:
         return cast(_RecipePage, self.views[RECIPE])
 
+    @property
+    def _data(self) -> _DataPage:
+        return cast(_DataPage, self.views[DATA])
+
     def _take_in(self, name: str) -> None:
         """A page begins to live: its wishes are heard, and it is told what was kept for it."""
         self._grant_wishes(self.pages.page(name))
@@ -256,6 +273,20 @@ class MainWindow(QMainWindow):
     def _use_data(self, table: dict[str, Any]) -> None:
         self._recipe.use_data(table)
         self.show_recipe()
+
+    def _preview(self, table: dict[str, Any]) -> None:
+        """The pictures of the recipe, as it cuts them."""
+        self.show_view(DATA)
+        self._data.show_preview(table)
+
+    def _lend_recipe(self) -> None:
+        """Data previews the very document that Recipe shows."""
+        if RECIPE in self.views:
+            self._data.follow_recipe(self._recipe.open)
+
+    def _renew_preview(self) -> None:
+        if self.views.living(DATA) is not None:
+            self._data.renew_preview()
 
     def _duplicate(self, name: str) -> None:
         """A new experiment like that of a run."""
@@ -279,6 +310,11 @@ class MainWindow(QMainWindow):
             "started": self.show_run,
             "opened": self.show_run,
             "use_wanted": self._use_data,
+            "preview_wanted": self._preview,
+            "recipe_asked": self._lend_recipe,
+            "recipe_edited": lambda path, text: self._recipe.edit(path, text),
+            "recipe_settled": lambda path: self._recipe.settle(path),
+            "written": self._renew_preview,
             "duplicate_wanted": self._duplicate,
             "new_wanted": self.show_recipe,
             "start_queue_asked": self.session.start_queue,

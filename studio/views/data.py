@@ -28,13 +28,15 @@ from engine.recipe import whole_path
 from studio import data_model, recipe_fields, recipe_words, theme
 from studio.assistant import Assistant
 from studio.data_model import Probe, Scan, Table
+from studio.form_words import field_words
 from studio.later import Later
+from studio.recipe_model import OpenRecipe
 from studio.session import Session
+from studio.views.data_preview import PreviewRoom
 from studio.widgets.card import Card
 from studio.widgets.class_balance import ClassBalance
 from studio.widgets.data_head import Choice, DataHead, NoPictures, ScanProgress
 from studio.widgets.empty import EmptyNote
-from studio.widgets.field_editor import FieldWords
 from studio.widgets.file_listing import FileListing
 from studio.widgets.finding_row import FindingsCard
 from studio.widgets.picture_grid import PictureGrid, PictureWords
@@ -48,10 +50,16 @@ WHAT = "The folder with one sub-folder a class, or of pictures without classes"
 
 
 class DataView(QWidget):
-    """Signals upward: `go` asks for another view, `use_wanted` brings a data table for a recipe."""
+    """Signals upward: `go` asks for another view, `use_wanted` brings a data table for a recipe.
+
+    For crops: `recipe_asked` wants the recipe, `recipe_edited` brings a field and what was typed, `recipe_settled` its end.
+    """
 
     go = Signal(str)
     use_wanted = Signal(dict)
+    recipe_asked = Signal()
+    recipe_edited = Signal(str, str)
+    recipe_settled = Signal(str)
 
     def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
@@ -71,6 +79,9 @@ class DataView(QWidget):
         self.all_classes = theme.put_icon(theme.dress(QPushButton(), small=True), "close", "text2", 12)
         self.error = theme.dress(QLabel(), small=True, state="bad")
         self.pictures = Card("Test pictures", ruled=True)
+        self.preview = theme.put_icon(theme.dress(QPushButton("Preview"), small=True), "eye", "text2", 13)
+        self.room = PreviewRoom(assistant, lambda: str(session.workspace.folder), SIDE)
+        self._previews = False  # whether crops are looked at instead
         self._body, self._right, self._shown = QStackedWidget(), QStackedWidget(), QStackedWidget()
         self.setAcceptDrops(True)
         self._lay_out()
@@ -113,6 +124,30 @@ class DataView(QWidget):
     def use(self) -> None:
         if self.scan is not None and not self._why_not():
             self.use_wanted.emit(data_model.wanted(self.scan, self.probe))
+
+    # ---- crops ------------------------------------------------------------------------------------------------------------
+
+    def follow_recipe(self, document: OpenRecipe) -> None:
+        """The recipe whose crops are previewed."""
+        self.room.follow_recipe(document)
+
+    def renew_preview(self) -> None:
+        """The recipe was written on."""
+        self.room.renew()
+
+    def show_preview(self, table: Table | None = None) -> None:
+        """What the recipe makes of the pictures looked at here; of those of `table`, once they are read."""
+        self._previews = True
+        self.recipe_asked.emit()
+        if table is not None and (self.scan is None or not data_model.same_place(table, self.scan.table)):
+            self.look_at(table)
+        self._show()
+        self.room.draw.slider.setFocus()
+
+    def close_preview(self) -> None:
+        self._previews = False
+        self._show()
+        self.preview.setFocus()
 
     def _let_go(self) -> None:
         if self._under_way:
@@ -170,7 +205,11 @@ class DataView(QWidget):
         if scan is None:
             self._body.setCurrentWidget(self._coming if self._busy else self.nothing)
             return
-        self._body.setCurrentIndex(0)
+        if self._previews and self._busy and not data_model.same_place(self._asked, scan.table):
+            self._body.setCurrentWidget(self._coming)  # crops of the pictures before are not what was asked for
+            return
+        self.room.show_data(scan.table)
+        self._body.setCurrentIndex(3 if self._previews else 0)
         self.findings.show_figures(data_model.figures(scan))
         self.findings.show_findings(data_model.findings(scan))
         self.balance.show_classes(scan.answer.classes, self._class)
@@ -214,7 +253,7 @@ class DataView(QWidget):
     def _show_shape(self) -> None:
         """Size and colour as they are asked for, so that a refused one stays to be mended."""
         fields = data_model.shaping_fields(self.scan.table) if self.scan else []
-        self.shape.show_fields([_field_words(one) for one in fields], {one.path: _hint(one) for one in fields})
+        self.shape.show_fields([field_words(one) for one in fields], {one.path: _hint(one) for one in fields})
         self.shape.take_place_after(self.all_classes)
         if self.scan is None:
             return
@@ -348,6 +387,10 @@ class DataView(QWidget):
         self.picker.pressed_at.connect(self._pin)
         self.picker.reset_asked.connect(self._reset_probe)
         self.shape.settled.connect(self._settle)
+        self.preview.clicked.connect(lambda: self.show_preview())
+        self.room.closed.connect(self.close_preview)
+        self.room.edited.connect(self.recipe_edited)
+        self.room.settled.connect(self.recipe_settled)
         self._assistant.progressed.connect(self._hear_progress)
         self._assistant.answered.connect(self._hear_answer)
         self._assistant.failed.connect(self._hear_failure)
@@ -359,7 +402,7 @@ class DataView(QWidget):
         self.nothing.offer(
             [folder, *((f"Look at {said}", what, partial(self.look_at, table)) for said, what, table in data_model.known())]
         )
-        for page in (self._found(), self._coming, self.nothing):
+        for page in (self._found(), self._coming, self.nothing, self.room):
             self._body.addWidget(page)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 10, 16, 12)
@@ -374,6 +417,8 @@ class DataView(QWidget):
         """What was found on the left, pictures on the right."""
         self.pictures.head.addWidget(self.all_classes)
         self.pictures.head.addWidget(self.shape)
+        self.pictures.head.addWidget(self.preview)
+        self.preview.setToolTip("What teacher and student receive of a training picture: crops, colours, hidden patches")
         self.pictures.body.setContentsMargins(10, 8, 4, 6)
         self.error.setWordWrap(True)
         self.error.setTextFormat(Qt.TextFormat.PlainText)
@@ -436,12 +481,6 @@ def _words(scan: Scan, place: int, more: str = "Press to watch it while training
     file = scan.file(place)
     name = scan.class_name(place) or Path(file).name or f"test {place:03d}"
     return PictureWords(name, f"{name}, test {place:03d}\n{file}\n{more}" if file else f"{name}, test {place:03d}\n{more}")
-
-
-def _field_words(field: Field) -> FieldWords:
-    choices = tuple((choice, recipe_fields.choice_text(choice)) for choice in field.choices)
-    kind = "choice" if field.kind == "choice" else "line"
-    return FieldWords(field.path, recipe_fields.label_of(field), kind, field.unit, choices)
 
 
 def _plain(value: Any) -> Any:

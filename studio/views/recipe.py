@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QEvent, QSize, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
@@ -19,6 +20,7 @@ from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe, SameModel
 from studio import actions, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
 from studio.assistant import Assistant
+from studio.form_words import field_words
 from studio.recipe_checks import Check, Known, Remedy
 from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
 from studio.recipe_words import Cost
@@ -26,7 +28,7 @@ from studio.session import Session
 from studio.widgets.checks import ChecksCard, CheckWords
 from studio.widgets.command_card import CommandCard
 from studio.widgets.cost_card import CostCard, CostWords
-from studio.widgets.field_editor import FieldState, FieldWords
+from studio.widgets.field_editor import FieldState
 from studio.widgets.method_cards import MethodCards
 from studio.widgets.recipe_form import FootWords, RecipeForm, Section
 from studio.widgets.recipe_head import Banner, RecipeHead
@@ -38,10 +40,13 @@ KEYS: Mapping[str, str] = actions.heard_in("recipe")
 
 
 class RecipeView(QWidget):
-    """Signals upward: `go` asks for another view, `started` brings the first run of what was started."""
+    """Signals upward: `go` asks for another view, `started` brings the first run of what was started, `written` tells that
+    something is another than before, `preview_wanted` brings the data table whose crops are to be seen."""
 
     go = Signal(str)
     started = Signal(str)
+    written = Signal()
+    preview_wanted = Signal(dict)
 
     def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
@@ -95,6 +100,14 @@ class RecipeView(QWidget):
         self.open.use_data(table)
         self._show()
 
+    def edit(self, path: str, text: str) -> None:
+        """A field as it was typed on another page."""
+        self._edit(path, text)
+
+    def settle(self, path: str) -> None:
+        """Typing there has come to an end."""
+        self._settle(path)
+
     def use_own(self, own: Mapping[str, int]) -> None:
         """What a person wants kept of every new recipe's runs."""
         self.open.use_own(own)
@@ -141,11 +154,12 @@ class RecipeView(QWidget):
         self.checks.show_checks([_check_words(check) for check in self._checks], recipe_checks.headline(self._checks))
         self._show_cost()
         self._show_command()
+        self.written.emit()
 
     def _show_form(self, facts: Known, errors: Mapping[str, str]) -> None:
         layout = self.open.layout
-        sections = [Section("", tuple(map(_field_words, layout.basic)))]
-        sections += [Section(group.title, tuple(map(_field_words, group.fields))) for group in layout.groups]
+        sections = [Section("", tuple(map(field_words, layout.basic)))]
+        sections += [Section(group.title, tuple(map(field_words, group.fields))) for group in layout.groups]
         self.form.show_sections(sections)
         changes = self.open.changes()
         changed = {one.field.path: one for one in changes}
@@ -527,6 +541,7 @@ class RecipeView(QWidget):
         self.checks.remedy_asked.connect(self._heal)
         self.cost.measure_asked.connect(self._measure)
         self.head.open.clicked.connect(self.ask_open)
+        self.head.preview.clicked.connect(lambda: self.preview_wanted.emit(msgspec.to_builtins(self.open.last.data)))
         self.head.save_as.clicked.connect(self.save_as)
         self.head.queue.clicked.connect(self.add_to_queue)
         self.head.start.clicked.connect(self.start_now)
@@ -574,13 +589,6 @@ def _dropped(event: QDropEvent) -> Path | None:
     """The recipe among what is dragged; everything else is the window's."""
     paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
     return next((path for path in paths if path.suffix.lower() == ".toml"), None)
-
-
-def _field_words(field: Field) -> FieldWords:
-    choices = tuple((choice, recipe_fields.choice_text(choice)) for choice in field.choices)
-    place = "file" if recipe_fields.is_file(field) else "path"
-    kind = field.kind if field.kind in ("choice", "switch") else place if recipe_fields.is_path(field) else "line"
-    return FieldWords(field.path, recipe_fields.label_of(field), kind, field.unit, choices)
 
 
 def _change_words(one: recipe_model.Changed, against: str) -> str:

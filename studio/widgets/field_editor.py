@@ -110,9 +110,9 @@ class FieldEditor(QWidget):
     browse_asked = Signal(str)
     remedy_asked = Signal(str)
 
-    def __init__(self, about: FieldWords, parent: QWidget | None = None) -> None:
+    def __init__(self, about: FieldWords, width: int = EDITOR, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.about = about
+        self.about, self._width = about, width
         self.explain: Callable[[str], str] = lambda path: ""
         self.dot = Dot()
         self.label = theme.dress(ElidedLabel(about.label), prose=False)
@@ -261,7 +261,9 @@ class FieldEditor(QWidget):
         self.dot.setFixedWidth(theme.px(DOT))  # a margin, not a control with words in it
         self.label.setMinimumWidth(theme.px(LABEL))
         self.label.setMaximumWidth(theme.px(LABEL))
-        self._grid.setColumnMinimumWidth(2, theme.px(EDITOR))
+        self._grid.setColumnMinimumWidth(2, theme.px(self._width))
+        if self._width < EDITOR:
+            self.editor.setMaximumWidth(theme.px(self._width))
 
 
 def _is_popup(event: QFocusEvent) -> bool:

@@ -22,6 +22,8 @@ class RecipeHead(QWidget):
         self.sentence.setWordWrap(True)
         self.open = theme.put_icon(theme.dress(QPushButton("Open"), flat=True), "folder", "text2", 14)
         self.save_as = theme.dress(QPushButton("Save as"), flat=True)
+        self.preview = theme.put_icon(theme.dress(QPushButton("Preview"), flat=True), "eye", "text2", 14)
+        self.preview.setToolTip("What teacher and student receive of a picture: crops, colours, hidden patches")
         self.queue = QPushButton("Add to queue")
         self.start = theme.put_icon(theme.dress(QPushButton("Start now"), primary=True), "play", "onaccent", 14)
         self.open.setToolTip("Open a recipe file (Ctrl+O), or drop one on this page")
@@ -33,7 +35,7 @@ class RecipeHead(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addLayout(texts, 1)
-        for button in (self.open, self.save_as, self.queue, self.start):
+        for button in (self.open, self.save_as, self.preview, self.queue, self.start):
             row.addWidget(button)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         theme.signals.changed.connect(self._write)

@@ -28,7 +28,7 @@ from studio.key_sheet import About
 from studio.leaving import Leaving, what_goes_on
 from studio.main_window import MainWindow, View
 from studio.preferences import Preferences
-from studio.recipe_model import Snapshot
+from studio.recipe_model import OpenRecipe, Snapshot
 from studio.session import Session
 from studio.strip_model import strip_words
 
@@ -50,10 +50,15 @@ class RecipePage(StandIn):
     """Where recipes are written, as far as the window knows it."""
 
     started = Signal(str)
+    written = Signal()
+    preview_wanted = Signal(dict)
 
     def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__(session, assistant)
         self.heard: list[object] = []
+        self.open = OpenRecipe()
+        self.edit = lambda path, text: self.heard.append((path, text))
+        self.settle = self.heard.append
         self.open_file = self.heard.append
         self.open_text = lambda text, source: self.heard.append((text, source))
         self.use_data = self.heard.append
@@ -66,6 +71,15 @@ class RecipePage(StandIn):
 
 class DataPage(StandIn):
     use_wanted = Signal(dict)
+    recipe_asked = Signal()
+    recipe_edited = Signal(str, str)
+    recipe_settled = Signal(str)
+
+    def __init__(self, session: Session, assistant: Assistant) -> None:
+        super().__init__(session, assistant)
+        self.heard: list[object] = []
+        self.follow_recipe = self.show_preview = self.heard.append
+        self.renew_preview = lambda: self.heard.append("written")
 
 
 class QueuePage(StandIn):
@@ -253,6 +267,21 @@ def test_that_data_is_used_in_the_recipe(opened: Open, tmp_path: Path) -> None:
     window = opened(tmp_path)
     window.views["data"].use_wanted.emit({"name": "folder", "path": "/pictures"})
     assert window.current == "recipe" and window.views["recipe"].heard == [{"name": "folder", "path": "/pictures"}]
+
+
+def test_that_crops_are_previewed_on_the_page_of_data_from_the_one_document_there_is(opened: Open, tmp_path: Path) -> None:
+    window = opened(tmp_path)
+    recipe_page = window.views["recipe"]
+    recipe_page.written.emit()
+    assert window.views.living("data") is None, "nobody looks at crops yet"
+    recipe_page.preview_wanted.emit({"name": "digits"})
+    data = window.views["data"]
+    data.recipe_asked.emit()
+    recipe_page.written.emit()
+    assert window.current == "data" and data.heard == [{"name": "digits"}, recipe_page.open, "written"]
+    data.recipe_edited.emit("augment.shift", "2")
+    data.recipe_settled.emit("augment.shift")
+    assert recipe_page.heard == [("augment.shift", "2"), "augment.shift"]
 
 
 def test_that_a_run_is_duplicated_as_the_recipe_of_its_lineage(opened: Open, run: Run) -> None:
