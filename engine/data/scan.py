@@ -6,6 +6,7 @@ Shapes: N pictures, C channels, H and W pixels.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from engine.data import DATASETS, cache
 from engine.data.cache import Arrays
 from engine.data.listing import NoClasses
-from engine.data.pictures import Pictures, Tell
+from engine.data.near import near_pairs
+from engine.data.pictures import Pictures, Tell, channel_statistics
 from engine.data.split import Split, split_as_asked
 from engine.fields import RecipeError, RecipeErrors, tag_of
 from engine.recipe import Data, Folder, Unlabelled, folders_of, parse_data, whole_path
@@ -24,6 +26,8 @@ from engine.words import count, plural
 SHEET = 200  # test pictures to be looked at
 PARTS = ("train", "val", "test")
 NAMED = 200  # files and groups named one by one
+PAIRS = 60  # of pictures nearly the same, named and shown side by side
+EDGE = 96  # px of these: they are shown no larger
 
 Told = Callable[[float, str], None]  # share done and words; may raise, to end it
 
@@ -45,6 +49,9 @@ def scan(table: Mapping[str, Any], scratch: Path, told: Told, caches: Path | Non
     parts = split_as_asked(pictures, asked)
     groups = _duplicates(pictures.pictures_u8)
     files = _files(pictures)
+    told(1.0, "comparing the pictures")
+    near = _near(pictures, parts, groups)
+    mean, std = channel_statistics(pictures.pictures_u8[parts.train])
     smallest, largest = (pictures.source.smallest, pictures.source.largest) if pictures.source else (pictures.size,) * 2
     return {
         "name": asked.title,
@@ -62,10 +69,59 @@ def scan(table: Mapping[str, Any], scratch: Path, told: Told, caches: Path | Non
         "duplicates_count": len(groups),
         "crossing": _crossing(groups, parts),
         "contradicting": sum(len(set(pictures.labels[group].tolist())) > 1 for group in groups),
+        "near": [_pair(pictures, files, near, place) for place in range(min(PAIRS, len(near.pairs)))],
+        "near_count": len(near.pairs),
+        "near_crossing": near.crossing,
+        "mean": list(mean),
+        "std": list(std),
         "given": [part for part in PARTS if part in pictures.given],
         "remarks": list(pictures.source.remarks) if pictures.source else [],
         "sheet": str(_sheet(pictures, parts, files, scratch)),
+        "near_sheet": str(_near_sheet(pictures, near, scratch)) if len(near.pairs) else "",
     }
+
+
+@dataclass(frozen=True, eq=False)
+class Near:
+    """Pictures nearly the same: places [P, 2], those across train and test first, then the most alike; their correlations
+    [P]; the part that each picture of the set is in; how many pairs cross."""
+
+    pairs: NDArray[np.int64]
+    alike: NDArray[np.float32]
+    part: Sequence[str]
+    crossing: int
+
+
+def _near(pictures: Pictures, parts: Split, groups: Sequence[Sequence[int]]) -> Near:
+    pairs, alike = near_pairs(pictures.pictures_u8, groups)
+    part = np.zeros(len(pictures), np.int64)
+    for number, name in enumerate(PARTS, 1):
+        part[getattr(parts, name)] = number
+    first, second = part[pairs].T
+    crosses = (np.minimum(first, second) == 1) & (np.maximum(first, second) == len(PARTS))
+    order = np.argsort(~crosses, kind="stable")
+    names = ["", *PARTS]
+    return Near(pairs[order], alike[order], [names[number] for number in part], int(crosses.sum()))
+
+
+def _pair(pictures: Pictures, files: Sequence[str], near: Near, place: int) -> dict[str, Any]:
+    both = near.pairs[place].tolist()
+    named = pictures.class_names
+    return {
+        "files": [files[one] for one in both],
+        "parts": [near.part[one] for one in both],
+        "classes": [named[int(pictures.labels[one])] if named else "" for one in both],
+        "alike": round(float(near.alike[place]), 4),
+    }
+
+
+def _near_sheet(pictures: Pictures, near: Near, scratch: Path) -> Path:
+    """The pairs that are named, as pictures: [P, 2, C, h, w], large ones by every so many pixels."""
+    shown = near.pairs[:PAIRS]
+    step = max(1, min(pictures.size) // EDGE)
+    path = scratch / f"near-{hashlib.sha256(shown.tobytes() + pictures.cache.encode()).hexdigest()[:16]}.npz"
+    cache.keep(path, {"pairs_u8": pictures.pictures_u8[shown][..., ::step, ::step]})
+    return path
 
 
 def _asked(table: Mapping[str, Any]) -> Data:
