@@ -37,6 +37,7 @@ MODES = {
     "RGBA": "RGB with transparency",
     "LA": "grey with transparency",
 }
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
 MULTIPLY = "\N{MULTIPLICATION SIGN}"
 
 
@@ -61,6 +62,19 @@ class Broken(Struct, frozen=True):
     problem: str
 
 
+class Near(Struct, frozen=True):
+    """Two pictures that are nearly the same: their files, their parts (empty outside of all), classes, and correlation."""
+
+    files: tuple[str, str]
+    parts: tuple[str, str]
+    classes: tuple[str, str] = ("", "")
+    alike: float = 0.0
+
+    @property
+    def crosses(self) -> bool:
+        return set(self.parts) == {"train", "test"}
+
+
 class Answer(Struct, frozen=True):
     """The assistant's answer to "scan". Lists name the first few hundred; the counts beside them know all."""
 
@@ -77,6 +91,12 @@ class Answer(Struct, frozen=True):
     duplicates_count: int = 0
     crossing: int = 0  # pairs of the same picture, one in training and one in test
     contradicting: int = 0  # groups of the same picture under different classes
+    near: tuple[Near, ...] = ()  # pairs across train and test first, then the most alike
+    near_count: int = 0
+    near_crossing: int = 0
+    near_sheet: str = ""  # the named pairs as pictures
+    mean: tuple[float, ...] = ()  # of each channel of the training pictures, in [0, 1]
+    std: tuple[float, ...] = ()
     given: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     sheet: str = ""
@@ -102,6 +122,7 @@ class Scan:
     table: Table
     answer: Answer
     sheet: Sheet
+    pairs: NDArray[np.uint8] | None = None  # [P, 2, C, h, w], in the order of answer.near
 
     @property
     def tests(self) -> int:
@@ -124,14 +145,27 @@ class Scan:
 def read(table: Table, answer: Mapping[str, Any]) -> Scan:
     """The answer with its sheet. Raises ValueError for an answer of another form; a damaged sheet only lacks its pictures."""
     asked = msgspec.convert(answer, Answer)
-    return Scan(_as_kind(table, asked.kind), asked, _sheet(Path(asked.sheet)))
+    return Scan(_as_kind(table, asked.kind), asked, _sheet(Path(asked.sheet)), _pairs(asked))
+
+
+def _pairs(asked: Answer) -> NDArray[np.uint8] | None:
+    """None where the pictures cannot be had: the files are named all the same."""
+    if not asked.near:
+        return None
+    try:
+        with Path(asked.near_sheet).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            pairs: NDArray[np.uint8] = stored["pairs_u8"]
+    except UNREADABLE:
+        return None
+    fits = pairs.dtype == np.uint8 and pairs.ndim == 5 and pairs.shape[:2] == (len(asked.near), 2) and pairs.shape[2] in (1, 3)
+    return pairs if fits else None
 
 
 def _sheet(path: Path) -> Sheet:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             array, labels, files = (stored[name] for name in ("pictures_u8", "labels", "files"))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except UNREADABLE as error:
         return Sheet(Pictures(problem=f"the pictures cannot be shown: {error}"))
     fits = (
         array.dtype == np.uint8
@@ -337,11 +371,22 @@ class Listing:
     title: str
     subtitle: str
     rows: tuple[tuple[str, ...], ...]  # names of the columns first
+    pairs: tuple["PairWords", ...] = ()  # in place of rows, where pictures stand side by side
 
     @property
     def text(self) -> str:
         """For the clipboard: a line a row, tabs between."""
         return "\n".join("\t".join(row) for row in self.rows[1:])
+
+
+@dataclass(frozen=True)
+class PairWords:
+    """What is said of two pictures side by side: how they lie to each other, and of each what it is."""
+
+    title: str
+    warns: bool
+    left: str
+    right: str
 
 
 @dataclass(frozen=True)
@@ -357,7 +402,8 @@ class Finding:
 def findings(scan: Scan) -> list[Finding]:
     """What a person should know before training, what needs a look first."""
     answer = scan.answer
-    found = [*_broken_files(answer), *_equal_pictures(answer), _balance(answer), *_layout(scan), *_originals(answer)]
+    found = [*_broken_files(answer), *_equal_pictures(answer), *_near_pictures(answer), _balance(answer)]
+    found += [*_layout(scan), *_originals(answer), *_channels(answer)]
     found += [_remark(one) for one in answer.remarks]
     return sorted(found, key=lambda one: ("warn", "ok", "note").index(one.tone))
 
@@ -393,6 +439,35 @@ def _crossing_words(answer: Answer) -> str:
     if answer.contradicting:
         parts.append(f"{words.count(answer.contradicting)} of different classes")
     return "; ".join(parts)
+
+
+def _near_pictures(answer: Answer) -> Iterator[Finding]:
+    count = max(answer.near_count, len(answer.near))
+    if not count:
+        return
+    said = words.plural(count, "pair") + " of pictures nearly the same"
+    rows = (("Picture", "Nearly the same"), *(one.files for one in answer.near))
+    listing = Listing(said, _first_of(len(answer.near), count), rows, tuple(map(_pair_words, answer.near)))
+    crossing = answer.near_crossing
+    across = f"{words.plural(crossing, 'pair')} cross{'es' if crossing == 1 else ''} train and test"
+    yield Finding("warn" if crossing else "note", said, across if crossing else "none crosses train and test", listing)
+
+
+def _pair_words(pair: Near) -> PairWords:
+    lies = "across train and test" if pair.crosses else _and(list(dict.fromkeys(filter(None, pair.parts)))) or "not used"
+    other = ", of different classes" if len(set(pair.classes)) > 1 else ""
+    sides = [
+        ", ".join(part for part in (file, part, label) if part)
+        for file, part, label in zip(pair.files, pair.parts, pair.classes, strict=True)
+    ]
+    return PairWords(f"{lies}{other}; {words.percent(min(pair.alike, 0.999))} alike", pair.crosses or bool(other), *sides)
+
+
+def _channels(answer: Answer) -> Iterator[Finding]:
+    if answer.mean:
+        means, deviations = (", ".join(f"{value:.3f}" for value in each) for each in (answer.mean, answer.std))
+        what = "Red, green, blue" if len(answer.mean) == 3 else "Grey"
+        yield Finding("note", f"{what}: mean {means}", f"deviation {deviations}, of the training pictures in 0 to 1")
 
 
 def _balance(answer: Answer) -> Finding:

@@ -60,14 +60,14 @@ def _looks(pictures_u8: NDArray[np.uint8], places: Ints) -> tuple[NDArray[np.uin
         coarse_N89 = rows @ grey_NHW @ columns.T
         bits_NK = (coarse_N89[:, :, :-1] > coarse_N89[:, :, 1:]).reshape(-1, 64)
         hashes[some] = np.packbits(bits_NK, axis=1).view(">u8").ravel()
-        shapes[some] = _standardised((small_rows @ grey_NHW @ small_columns.T).reshape(len(grey_NHW), -1))
+        shapes[some] = _standardised(np.asarray(small_rows @ grey_NHW @ small_columns.T, np.float32).reshape(len(grey_NHW), -1))
     return hashes, shapes
 
 
 def _grey(pictures_NCHW: NDArray[np.uint8]) -> Floats:
     if pictures_NCHW.shape[1] == 1:
         return pictures_NCHW[:, 0].astype(np.float32)
-    return np.einsum("nchw,c->nhw", pictures_NCHW.astype(np.float32), np.array(GREY, np.float32))
+    return np.asarray(np.einsum("nchw,c->nhw", pictures_NCHW.astype(np.float32), np.array(GREY, np.float32)), np.float32)
 
 
 def _areas(pixels: int, parts: int) -> Floats:

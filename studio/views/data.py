@@ -39,6 +39,7 @@ from studio.widgets.data_head import Choice, DataHead, NoPictures, ScanProgress
 from studio.widgets.empty import EmptyNote
 from studio.widgets.file_listing import FileListing
 from studio.widgets.finding_row import FindingsCard
+from studio.widgets.pair_listing import PairListing
 from studio.widgets.picture_grid import PictureGrid, PictureWords
 from studio.widgets.probe_picker import ProbePicker
 from studio.widgets.recipe_head import Banner
@@ -74,6 +75,7 @@ class DataView(QWidget):
         self.head, self.progress, self.banner = DataHead(), ScanProgress(), Banner()
         self.findings, self.balance, self.picker = FindingsCard(), ClassBalance(), ProbePicker()
         self.grid, self.listing, self.shape = PictureGrid("Test pictures; a press pins one"), FileListing(), ShapeForm()
+        self.pairs = PairListing()
         self.nothing, self._none = NoPictures(), EmptyNote()
         self._coming = EmptyNote("Classes, broken files and doubled pictures show here", "once every file has been read")
         self.all_classes = theme.put_icon(theme.dress(QPushButton(), small=True), "close", "text2", 12)
@@ -330,7 +332,11 @@ class DataView(QWidget):
 
     def _show_files(self, place: int) -> None:
         listing = data_model.findings(self.scan)[place].listing if self.scan else None
-        if listing is not None:
+        if listing is not None and listing.pairs and self.scan is not None:
+            self.pairs.show_pairs(listing, self.scan.pairs)
+            self._right.setCurrentWidget(self.pairs)
+            self.pairs.close_button.setFocus()
+        elif listing is not None:
             self.listing.show_listing(listing)
             self._right.setCurrentWidget(self.listing)
             self.listing.table.setFocus()
@@ -380,7 +386,8 @@ class DataView(QWidget):
         self.progress.cancelled.connect(self.cancel)
         self.findings.files_asked.connect(self._show_files)
         self.findings.grown.connect(self._fit)
-        self.listing.closed.connect(self._close_files)
+        for card in (self.listing, self.pairs):
+            card.closed.connect(self._close_files)
         self.balance.chosen.connect(self._choose_class)
         self.all_classes.clicked.connect(lambda: self._choose_class(""))
         self.grid.pressed_at.connect(self._pin)
@@ -426,7 +433,7 @@ class DataView(QWidget):
         self.pictures.body.addWidget(self._shown, 1)
         for part in (self.grid, self._none):
             self._shown.addWidget(part)
-        for card in (self.pictures, self.listing):
+        for card in (self.pictures, self.listing, self.pairs):
             self._right.addWidget(card)
         whole = QWidget()
         row = QHBoxLayout(whole)

@@ -131,6 +131,44 @@ def test_that_equal_pictures_tell_whether_they_give_the_test_away(
     assert listing is not None and listing.rows[1] == ("a", "b, c")
 
 
+def near(one: str, other: str, parts: tuple[str, str], classes: tuple[str, str] = ("cat", "cat")) -> dict[str, Any]:
+    return {"files": [one, other], "parts": list(parts), "classes": list(classes), "alike": 0.9934}
+
+
+def test_that_pictures_nearly_the_same_warn_where_they_cross_train_and_test(tmp_path: Path) -> None:
+    pair = near("cat/1.png", "cat/2.png", ("train", "test"))
+    found = finding(scan(tmp_path, near=[pair], near_count=70, near_crossing=1), "70 pairs of pictures nearly")
+    assert (found.tone, found.detail) == ("warn", "1 pair crosses train and test")
+    assert found.listing is not None and found.listing.subtitle == "the first 1 of them"
+    (words_of_it,) = found.listing.pairs
+    assert words_of_it.title.startswith("across train and test; 99.3") and words_of_it.warns
+    assert (words_of_it.left, words_of_it.right) == ("cat/1.png, train, cat", "cat/2.png, test, cat")
+    assert found.listing.text == "cat/1.png\tcat/2.png"
+
+
+def test_that_pictures_nearly_the_same_within_a_part_are_a_note_unless_their_classes_differ(tmp_path: Path) -> None:
+    pairs = [near("a", "b", ("train", "train")), near("c", "d", ("train", "train"), ("cat", "dog"))]
+    found = finding(scan(tmp_path, near=pairs, near_count=2), "2 pairs of pictures nearly")
+    assert (found.tone, found.detail) == ("note", "none crosses train and test") and found.listing is not None
+    assert [one.warns for one in found.listing.pairs] == [False, True]
+    assert "of different classes" in found.listing.pairs[1].title
+
+
+def test_that_pairs_come_with_their_pictures_or_without_where_these_are_damaged(tmp_path: Path) -> None:
+    pair, file = near("a", "b", ("train", "test")), tmp_path / "near.npz"
+    np.savez(file, pairs_u8=np.zeros((1, 2, 3, 4, 4), np.uint8))
+    shown = scan(tmp_path, near=[pair], near_count=1, near_sheet=str(file)).pairs
+    assert shown is not None and shown.shape == (1, 2, 3, 4, 4)
+    file.write_bytes(b"no archive")
+    assert scan(tmp_path, near=[pair], near_count=1, near_sheet=str(file)).pairs is None
+
+
+def test_that_the_channels_are_told(tmp_path: Path) -> None:
+    found = finding(scan(tmp_path, mean=[0.4914, 0.4822, 0.4465], std=[0.247, 0.2435, 0.2616]), "Red, green, blue")
+    assert found.title == "Red, green, blue: mean 0.491, 0.482, 0.447" and "deviation 0.247, 0.243, 0.262" in found.detail
+    assert finding(scan(tmp_path, mean=[0.3], std=[0.2]), "Grey").title == "Grey: mean 0.300"
+
+
 def test_that_the_balance_is_a_ratio_and_a_warning_names_both_ends(tmp_path: Path) -> None:
     def of(*counts: int) -> data_model.Finding:
         named = [{"name": name, "train": count} for name, count in zip(CLASSES, counts, strict=True)]

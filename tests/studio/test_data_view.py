@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from by_hand import Helper, press
 from PIL import Image
@@ -395,3 +396,21 @@ def test_that_a_folder_is_really_looked_through(
         assert "nowhere is not there" in view.banner.text and "one sub-folder a class" in view.banner.text
     finally:
         assistant.close()
+
+
+def test_that_pairs_nearly_the_same_stand_side_by_side_and_esc_leads_back(
+    qtbot: QtBot, view: DataView, helper: Helper, tmp_path: Path
+) -> None:
+    pair = {"files": ["cat/1.png", "dog/2.png"], "parts": ["train", "test"], "classes": ["cat", "dog"], "alike": 0.99}
+    np.savez(tmp_path / "near.npz", pairs_u8=np.full((1, 2, 3, 8, 8), 90, np.uint8))
+    view.look_at(table())
+    hear(
+        qtbot, view, helper, answer(tmp_path, near=[pair], near_count=1, near_crossing=1, near_sheet=str(tmp_path / "near.npz"))
+    )
+    row = next(one for one in view.findings.rows if "nearly the same" in one.title.text())
+    press(row.show_files)
+    assert view.pairs.isVisible() and [one.said.left for one in view.pairs.rows] == ["cat/1.png, train, cat"]
+    press(view.pairs.copy)
+    assert QGuiApplication.clipboard().text() == "cat/1.png\tdog/2.png"
+    qtbot.keyClick(view.pairs, KEYS.Key_Escape)
+    assert view.pictures.isVisible()
