@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 GO, RUNS, WINDOW = "Getting about", "The run at work, the run looked at", "The window"
 RECIPE, QUEUE, CHART, PALETTE = "On the Recipe page", "In the queue's table", "In a chart or a picture", "While finding"
-GROUPS = (GO, RUNS, WINDOW, RECIPE, QUEUE, CHART, PALETTE)  # in the order of the sheet
+INSPECT = "On the Inspect page"
+GROUPS = (GO, RUNS, WINDOW, RECIPE, QUEUE, INSPECT, CHART, PALETTE)  # in the order of the sheet
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ TABLE = (
     Act("table.down", "Move the chosen runs down", QUEUE, ("Alt+Down",), "table"),
     Act("table.out", "Take the chosen runs out of the queue", QUEUE, ("Delete",), "table"),
     Act("table.fold", "Fold or unfold a lineage", QUEUE, ("Space",), "table"),
+    Act("inspect.ask_open", "Look at a picture file", INSPECT, ("Ctrl+O",), "inspect"),
+    Act("inspect.paste", "Look at the picture on the clipboard", INSPECT, ("Ctrl+V",), "inspect"),
     Act("chart.step", "Move the cursor by a point", CHART, ("Left", "Right"), "chart"),
     Act("chart.leap", "Move the cursor by ten points", CHART, ("Ctrl+Left", "Ctrl+Right"), "chart"),
     Act("chart.end", "Move the cursor to the first or last point in sight", CHART, ("Home", "End"), "chart"),

@@ -31,6 +31,7 @@ Order = Literal["by disagreement", "by confidence", "by number"]
 ORDERS: tuple[Order, ...] = ("by disagreement", "by confidence", "by number")
 Matrix = Literal["Confusion", "Agreement", "Difference"]
 MATRICES: tuple[Matrix, ...] = ("Confusion", "Agreement", "Difference")
+PORTION = 4096  # pictures
 APART = 100  # pictures in the list of the lowest agreement
 
 
@@ -97,10 +98,18 @@ class Answers:
             return 1 - self.student.confidence.astype(np.float64)
         return apart(self.teacher, self.student)
 
+    @cached_property
+    def counts(self) -> dict[Kind, int | None]:
+        """How many pictures each list has; None for one that has no meaning here."""
+        return {kind: None if (rows := _rows(self, kind)) is None else len(rows) for kind in KINDS}
+
 
 def apart(one: Predictions, other: Predictions) -> Floats:
     """[N] total variation distance: 0 where both say the same, 1 where they share no probability."""
-    found: Floats = 0.5 * np.abs(one.probabilities.astype(np.float64) - other.probabilities).sum(1)
+    found = np.zeros(len(one.index))
+    for start in range(0, len(found), PORTION):  # all at once would take gigabytes of a thousand classes
+        some = slice(start, start + PORTION)
+        found[some] = 0.5 * np.abs(one.probabilities[some] - other.probabilities[some]).sum(1, dtype=np.float64)
     return found
 
 
@@ -113,12 +122,14 @@ def read(student: Told, teacher: Told | None, parent: Told | None, finished: Seq
     ours = _read(student, problems)
     others = [_beside(ours, one, problems) for one in (teacher, parent)]
     suspects: tuple[Suspect, ...] = ()
-    found, _ = lineages.readable(finished, "train")
+    trained, _ = lineages.readable(finished, "train")
     try:
-        suspects = tuple(compare.suspects(found))
+        suspects = tuple(compare.suspects(trained))
     except ComparisonError as error:
         problems.append(str(error))
-    return Answers(ours, others[0], others[1], suspects, tuple(dict.fromkeys(problems)))
+    found = Answers(ours, others[0], others[1], suspects, tuple(dict.fromkeys(problems)))
+    assert found.counts  # worked out here, and not by who shows it
+    return found
 
 
 def _read(one: Told, problems: list[str]) -> Predictions | None:
@@ -234,11 +245,6 @@ class Listing:
         return label, "right" if said == label else f"said {said}"
 
 
-def counts(answers: Answers) -> dict[Kind, int | None]:
-    """How many pictures each list has; None for one that has no meaning here."""
-    return {kind: None if (rows := _rows(answers, kind)) is None else len(rows) for kind in KINDS}
-
-
 def listing(answers: Answers, kind: Kind, order: Order = "by disagreement", cell: Cell | None = None) -> Listing:
     """A list, or what of it lies in a cell of a matrix."""
     if kind == "suspect":
@@ -289,10 +295,10 @@ def _suspects(answers: Answers) -> Listing:
 # Words ----------------------------------------------------------------------------------------------------------
 
 
-def kind_words(kind: Kind, student: str, teacher: str, parent: str) -> str:
+def kind_words(kind: Kind, teacher: str, parent: str) -> str:
     return {
         "missed": "Teacher right, student wrong",
-        "changed": f"Changed since {parent}" if parent else "Changed since the generation before",
+        "changed": f"Changed since {parent}" if parent else "Changed answers",
         "apart": "Lowest agreement",
         "wrong": "Both wrong" if teacher else "Wrong",
         "suspect": "Suspect labels",
@@ -300,8 +306,10 @@ def kind_words(kind: Kind, student: str, teacher: str, parent: str) -> str:
     }[kind]
 
 
-def why_none(kind: Kind) -> str:
-    """Why a list has no meaning here."""
+def why_none(kind: Kind, count: int | None = None) -> str:
+    """Why a list has no meaning here; empty for one that has."""
+    if count is not None:
+        return ""
     if kind == "changed":
         return "no complete generation before this one answered the same pictures"
     if kind in ("missed", "apart"):

@@ -22,7 +22,7 @@ from studio.session import Followed, Session
 from studio.widgets.rail import Rail
 from studio.widgets.strip import Notice, Strip, StripWords
 
-RECIPE = "recipe"
+RECIPE, INSPECT = "recipe", "inspect"
 NO_RUN = "there is no run here yet"
 Why = Callable[[], str]
 
@@ -63,7 +63,7 @@ class WindowActs:
         self._bind_runs()
         self._bind_queue()
         self._bind_looks()
-        self._bind_recipe()
+        self._bind_pages()
         self._acts.bind("go.filter", lambda: self._page("focus_filter")(), self._no_filter)
         for name, by in (("go.next_part", 1), ("go.previous_part", -1)):
             self._acts.bind(name, partial(self._turn_to_part, by))
@@ -164,20 +164,20 @@ class WindowActs:
     def _no_filter(self) -> str:
         return "" if self._page("focus_filter") else "this page has nothing to filter"
 
-    def _bind_recipe(self) -> None:
-        """The keys of the Recipe page, from anywhere by name."""
-        if RECIPE in self._window.views:
-            for act in [act for act in self._acts.table.values() if act.where == RECIPE]:
+    def _bind_pages(self) -> None:
+        """The keys that a page hears, from anywhere by name."""
+        for act in [act for act in self._acts.table.values() if act.where in (RECIPE, INSPECT)]:
+            if act.where in self._window.views:
                 wish = act.name.partition(".")[2]
-                self._acts.bind(act.name, partial(self._do_in_recipe, wish), partial(self._no_recipe, wish))
+                self._acts.bind(act.name, partial(self._do_in, act.where, wish), partial(self._not_in, act.where, wish))
 
-    def _do_in_recipe(self, wish: str) -> None:
-        self._window.show_view(RECIPE)
-        getattr(self._window.views[RECIPE], wish)()
+    def _do_in(self, page: str, wish: str) -> None:
+        self._window.show_view(page)
+        getattr(self._window.views[page], wish)()
 
-    def _no_recipe(self, wish: str) -> str:
-        page: Any = self._window.views[RECIPE]
-        return str(page.why_not(wish))
+    def _not_in(self, page: str, wish: str) -> str:
+        view: Any = self._window.views[page]
+        return str(view.why_not(wish))
 
     # ---- parts ----------------------------------------------------------------------------------------------------------
 

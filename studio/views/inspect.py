@@ -1,22 +1,29 @@
 """Single networks and single pictures: where student and teacher differ, class by class and picture by picture.
 
-Holds no answers of its own: stored ones are read by inspect_model.py in another thread, and only while the page is in sight.
-Student and teacher follow the run that is looked at in the window until a person chooses others here.
+Holds no answers of its own: stored ones are read by inspect_model.py in another thread, what networks make of a picture now
+comes from the assistant (inspect_asks.py), and both only while the page is in sight. Which networks: inspect_pair.py.
 """
 
-from collections.abc import Hashable
+import base64
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+import numpy as np
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
-from studio import inspect_model, lineage_model, lineage_pictures, phrases, theme
+from studio import actions, inspect_looks, inspect_model, lineage_model, lineage_pictures, phrases, theme
 from studio.assistant import Assistant
+from studio.inspect_asks import Found, InspectAsks
 from studio.inspect_model import Answers, Cell, Kind, Listing, Network, Order
+from studio.inspect_pair import Pair
 from studio.later import Later
 from studio.lineage_pictures import Pictures
-from studio.session import Followed, Session
+from studio.session import Session
 from studio.widgets.class_matrices import ClassMatrices
 from studio.widgets.dark_knowledge import Said
 from studio.widgets.empty import EmptyNote, LoadingNote
@@ -24,9 +31,27 @@ from studio.widgets.examples import Examples
 from studio.widgets.kind_list import Entry
 from studio.widgets.lineage_head import LineageHead
 from studio.widgets.network_choice import NetworkChoice
+from studio.widgets.network_looks import NetworkLooks, Row
+from studio.widgets.picture import channels_last, to_image
 from studio.widgets.picture_answers import PictureAnswers
 
 PATIENCE_MS = 1000  # between two looks at runs that train
+PICTURES = "Pictures (*.jpg *.jpeg *.png *.bmp *.gif *.webp *.tif *.tiff *.ppm)"
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
+KEYS: Mapping[str, str] = actions.heard_in("inspect")
+NOBODY_SAYS = "Neither network says a class of it", "its neighbours tell what is like it"
+NOT_STORED = "No answers are stored yet", "a run keeps those to its test pictures when it is complete"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The picture that is looked at, as the assistant is given it. `row` of the stored answers, -1 for a picture without."""
+
+    name: str
+    key: Hashable
+    picture: Mapping[str, str] = field(hash=False)
+    label: str = ""
+    row: int = -1
 
 
 class InspectView(QWidget):
@@ -36,21 +61,21 @@ class InspectView(QWidget):
 
     def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
-        self._session, self._assistant = session, assistant
-        self._student: Network | None = None
-        self._teacher: Network | None = None
-        self._by_hand = False  # a person chose a network here: it no longer follows
-        self._answers = Answers()
-        self._pictures = Pictures()
+        self._session, self.pair = session, Pair(session)
+        self._asks = InspectAsks(assistant, self)
+        self._answers, self._pictures, self._listing = Answers(), Pictures(), Listing()
         self._kind: Kind = "missed"
         self._kind_by_hand = False
         self._order: Order = "by disagreement"
         self._cell: Cell | None = None
-        self._listing = Listing()
-        self._place = -1  # in the data set, of the picture that is looked at
+        self._place = -1  # in the data set, of the picture that is chosen in the list
+        self._looked: Looked | None = None
+        self._own = False  # it is none of the list
+        self._near: Found | None = None
         self._asked: dict[str, Hashable] = {}  # what each part of the page shows or waits for
         self._later = Later(self)
         self._pause = QTimer(self, singleShot=True, interval=PATIENCE_MS)
+        self.setAcceptDrops(True)
         self._make_parts()
         self._lay_out()
         self._connect()
@@ -62,7 +87,7 @@ class InspectView(QWidget):
         self.student = NetworkChoice("Student", self._session)
         self.teacher = NetworkChoice("Teacher", self._session, may_be_nobody=True)
         self.examples, self.matrices = Examples(), ClassMatrices()
-        self.answer = PictureAnswers()
+        self.looks, self.answers = NetworkLooks(), PictureAnswers()
 
     def _lay_out(self) -> None:
         self._pages, self._page = QStackedWidget(), QWidget()
@@ -81,17 +106,11 @@ class InspectView(QWidget):
         column.setContentsMargins(16, 10, 16, 12)
         column.setSpacing(8)
         column.addLayout(top)
-        column.addWidget(self._three_columns(), 1)
+        column.addWidget(self._columns(), 1)
 
-    def _three_columns(self) -> QSplitter:
-        across = QSplitter(Qt.Orientation.Horizontal)
-        across.setHandleWidth(12)
-        across.setChildrenCollapsible(False)
-        for place, (part, share) in enumerate(((self.examples, 29), (self.answer, 60), (self.matrices, 38))):
-            across.addWidget(part)
-            across.setStretchFactor(place, share)
-        across.setSizes([290, 600, 380])
-        return across
+    def _columns(self) -> QSplitter:
+        middle = _split(Qt.Orientation.Vertical, (self.looks, self.answers), (300, 270))
+        return _split(Qt.Orientation.Horizontal, (self.examples, middle, self.matrices), (280, 560, 340))
 
     def _empty_page(self) -> QWidget:
         self._empty = QWidget()
@@ -118,54 +137,37 @@ class InspectView(QWidget):
         self.examples.cell_cleared.connect(lambda: self._choose_cell(None))
         self.matrices.matrix_chosen.connect(lambda _: self._show_matrix())
         self.matrices.cell_chosen.connect(self._choose_cell)
-        theme.signals.changed.connect(self._show_picture)
+        self.looks.open_asked.connect(self.ask_open)
+        self.looks.paste_asked.connect(self.paste)
+        self.answers.changed.connect(self._ask_near)
+        self.answers.near.opened.connect(self._open_near)
+        self._asks.found.connect(self._take)
+        self._asks.failed.connect(self._fail)
+        self._asks.progressed.connect(self._progress)
+        theme.signals.changed.connect(self._redress)
 
     # which networks
 
     def taken_of(self) -> str:
         """Whose charts and pictures are taken away, for the name of a file."""
-        return self._student.run if self._student else ""
-
-    @property
-    def chosen(self) -> tuple[Network | None, Network | None]:
-        """Student and teacher."""
-        return self._student, self._teacher
+        return self.pair.student.run if self.pair.student else ""
 
     def _follow(self) -> None:
         """Whoever looks at another run looks at its networks."""
-        self._by_hand = False
+        self.pair.follow()
         self._look(at_once=True)
 
     def _choose_lineage(self, name: str) -> None:
-        runs = self._session.lineage(name)
-        if runs:
+        if runs := self._session.lineage(name):
             self._session.choose(max(runs, key=lambda one: (one.at_work, one.changed_at)).name)
 
     def _choose_student(self, network: Network) -> None:
-        one = self._session.followed(network.run)
-        self._student, self._by_hand = network, True
-        if one is not None:
-            self._teacher = self._taught_by(one)
+        self.pair.choose_student(network)
         self._look(at_once=True)
 
     def _choose_teacher(self, network: Network | None) -> None:
-        self._teacher, self._by_hand = network, True
+        self.pair.choose_teacher(network)
         self._look(at_once=True)
-
-    def _taught_by(self, one: Followed) -> Network | None:
-        teacher = self._session.teacher_of(one)
-        return inspect_model.taught_by(one.run, teacher.run if teacher else None)
-
-    def _settle(self) -> None:
-        """The networks to look at: those of the run the window looks at, its newest, until a person has chosen others."""
-        gone = self._student is None or self._session.followed(self._student.run) is None
-        one = self._session.chosen
-        if one is None or (self._by_hand and not gone):
-            return
-        found = inspect_model.networks(one.run)
-        self._by_hand = False
-        self._student = next((each for each in found if each.part == "model"), next(iter(found), None))
-        self._teacher = self._taught_by(one)
 
     # following
 
@@ -179,11 +181,12 @@ class InspectView(QWidget):
             self._loading.show_progress(f"Reading {words.plural(loading, 'run')}")
             self._pages.setCurrentWidget(self._loading if loading else self._empty)
             return
-        self._settle()
+        self.pair.settle()
         self._pages.setCurrentWidget(self._page)
         self._show_head()
         self._read_answers()
         self._read_pictures()
+        self._ask_look()
 
     def _is_new(self, part: str, token: Hashable) -> bool:
         """Whether a part of the page has to be made again; remembers that it was."""
@@ -192,72 +195,35 @@ class InspectView(QWidget):
         self._asked[part] = token
         return True
 
-    def _run(self, network: Network | None) -> Followed | None:
-        return self._session.followed(network.run) if network else None
-
-    def _subject(self) -> Followed | None:
-        """The run that is looked at, also one without any network yet."""
-        return self._run(self._student) or self._session.chosen
-
-    def _parent(self) -> Followed | None:
-        """The generation before the student's, of the same seed."""
-        one = self._subject()
-        if one is None or not one.generation:
-            return None
-        family = self._session.generations(one.lineage)
-        return next((each for each in family if each.seed == one.seed and each.generation == one.generation - 1), None)
-
-    def _names(self) -> tuple[str, str]:
-        """What student and teacher are called; empty where there is no teacher."""
-        one, other = self._subject(), self._run(self._teacher)
-        if one is None:
-            return "", ""
-        if other is None or self._teacher is None:
-            return one.called, ""
-        if other is one:
-            average = self._teacher.part == "teacher" and self._student is not None and self._student.part == "model"
-            return one.called, "its average" if average else f"step {words.count(self._teacher.step)}"
-        seed = f", seed {other.seed}" if other.lineage == one.lineage and other.seed != one.seed else ""
-        return one.called, (other.called if other.lineage == one.lineage else f"{other.lineage} {other.called}") + seed
-
-    def _classes(self) -> tuple[str, ...]:
-        one = self._subject()
-        return lineage_model.class_names([one]) if one else ()
-
-    # the head
-
     def _show_head(self) -> None:
-        one, (student, teacher) = self._subject(), self._names()
+        one, (student, teacher) = self.pair.subject, self.pair.names
         assert one is not None
-        about = {name: words.plural(len(self._session.lineage(name)), "run") for name in self._lineages()}
+        names = list(dict.fromkeys(each.lineage for each in self._session.runs))
+        about = {name: words.plural(len(self._session.lineage(name)), "run") for name in names}
         model = phrases.model_words(one.recipe.model) if one.recipe else "its recipe cannot be read"
         self.head.show_path([one.lineage, f"{phrases.method_words(one.method)}, {model}", f"seed {one.seed}"], about)
         lead, rest = inspect_model.sentence(self._answers, student, teacher)
         self.head.show_sentence(lead, rest, [*filter(None, [one.problem]), *self._answers.problems])
-        for button, network, name in ((self.student, self._student, student), (self.teacher, self._teacher, teacher)):
+        for button, network, name in ((self.student, self.pair.student, student), (self.teacher, self.pair.teacher, teacher)):
             button.lineage = one.lineage
             button.show_network(network, name if network else "")
-
-    def _lineages(self) -> list[str]:
-        return list(dict.fromkeys(one.lineage for one in self._session.runs))
 
     # what was answered
 
     def _read_answers(self) -> None:
-        one, other, parent = self._subject(), self._run(self._teacher), self._parent()
+        one, other, parent = self.pair.subject, self.pair.other, self.pair.parent
         assert one is not None
-        other = None if other is one else other
         finished = lineage_model.complete(self._session.generations(one.lineage))
-        told = [(each.run, each.state) if each is not None else None for each in (one, other, parent)]
+        first, second, third = ((each.run, each.state) if each is not None else None for each in (one, other, parent))
         key = tuple((each.name, each.state.completed, each.state.attempt) if each else None for each in (one, other, parent))
         if self._is_new("answers", (self._session.workspace.folder, key, lineage_model.fingerprint(finished))):
-            first, second, third = told
             assert first is not None
-            self._later.ask("answers", lambda: inspect_model.read(first, second, third, finished), self._take_answers)
+            student = first
+            self._later.ask("answers", lambda: inspect_model.read(student, second, third, finished), self._take_answers)
 
     def _take_answers(self, answers: Answers) -> None:
         self._answers, self._cell = answers, None
-        counts = inspect_model.counts(answers)
+        counts = answers.counts
         if counts[self._kind] is None or not (self._kind_by_hand or counts[self._kind]):
             self._kind = next((kind for kind in inspect_model.KINDS if counts[kind]), "all")
         self._show_head()
@@ -285,81 +251,236 @@ class InspectView(QWidget):
 
     def _list(self) -> None:
         """The pictures of the chosen list, and the first of them where the one that was looked at is not among them."""
-        student, teacher = self._names()
-        parent = self._parent()
-        counts = inspect_model.counts(self._answers)
+        student, teacher = self.pair.names
+        parent = self.pair.parent.called if self.pair.parent else ""
+        beside = teacher if self._answers.teacher is not None else ""
         entries = [
-            Entry(kind, inspect_model.kind_words(kind, student, teacher, parent.called if parent else ""), counts[kind],
-                  "" if counts[kind] is not None else inspect_model.why_none(kind))
-            for kind in inspect_model.KINDS
-        ]  # fmt: skip
+            Entry(kind, inspect_model.kind_words(kind, beside, parent), count, inspect_model.why_none(kind, count))
+            for kind, count in self._answers.counts.items()
+        ]
         self.examples.show_kinds(entries, self._kind)
         self._listing = inspect_model.listing(self._answers, self._kind, self._order, self._cell)
         if len(self._listing) and self._place not in self._listing.place:
             self._place = int(self._listing.place[0])
-        cell = inspect_model.cell_words(self._cell, self._classes(), student, teacher) if self._cell else ""
-        self.examples.show_listing(self._listing, self._classes(), cell, self._place)
-        if self._answers.student is None and counts[self._kind] is None:
-            self.examples.show_note("No answers are stored yet", "a run keeps those to its test pictures when it is complete")
-        self._show_picture()
+        cell = inspect_model.cell_words(self._cell, self.pair.classes, student, teacher) if self._cell else ""
+        self.examples.show_listing(self._listing, self.pair.classes, cell, self._place)
+        if self._answers.student is None and not len(self._listing):
+            self.examples.show_note(*NOT_STORED)
+        self._look_at_chosen()
 
     def _choose_listed(self, at: int) -> None:
-        self._place = int(self._listing.place[at])
-        self._show_picture()
+        self._place, self._own = int(self._listing.place[at]), False
+        self._look_at_chosen()
 
     def _show_matrix(self) -> None:
         counts = inspect_model.matrix(self._answers, self.matrices.current)
-        student, teacher = self._names()
+        student, teacher = self.pair.names
         if counts is not None:
-            self.matrices.show_counts(counts, self._classes(), student, teacher, self._cell)
+            self.matrices.show_counts(counts, self.pair.classes, student, teacher, self._cell)
         elif self._answers.student is None:
-            self.matrices.show_note("No answers are stored yet", "a run keeps those to its test pictures when it is complete")
+            self.matrices.show_note(*NOT_STORED)
         else:
             self.matrices.show_note("This takes a teacher", "choose a complete one above that answered the same pictures")
 
-    # the picture that is looked at
-
     def _read_pictures(self) -> None:
-        one = self._subject()
-        data, folder = (one.data if one else None), self._session.workspace.folder
-        if self._is_new(
-            "pictures", (str(folder), (data or {}).get("cache"), bool(self._pictures.problem and one and one.word))
-        ):
-            judges = lineage_model.judged_by(data) if data else None
-            self._later.ask("pictures", lambda: lineage_pictures.pictures(folder, judges), self._take_pictures)
+        one, folder = self.pair.subject, self._session.workspace.folder
+        data = lineage_model.judged_by(one.data) if one and one.data else None
+        missed_with = one.word if one and self._pictures.problem else None
+        if self._is_new("pictures", (str(folder), (data or {}).get("cache"), missed_with)):
+            self._later.ask("pictures", lambda: lineage_pictures.pictures(folder, data), self._take_pictures)
 
     def _take_pictures(self, found: Pictures) -> None:
         self._pictures = found
         self.examples.show_pictures(found)
-        self._show_picture()
+        self._look_at_chosen()
 
-    def _show_picture(self) -> None:
-        """The picture and what was answered to it."""
-        found = [at for at, place in enumerate(self._listing.place.tolist()) if place == self._place]
-        if not found:
-            self.answer.show_note("No picture is chosen", "choose one in the list at the left")
+    # the picture that is looked at
+
+    def _look_at_chosen(self) -> None:
+        """That of the list, unless a person looks at one of their own."""
+        array, found = self._pictures.array, np.flatnonzero(self._listing.place == self._place)
+        if not self._own and found.size and array is not None and self._place < len(array):
+            at = int(found[0])
+            classes, label = self.pair.classes, int(self._listing.label[at])
+            called = classes[label] if label < len(classes) else ""
+            png = _png(to_image(channels_last(array[self._place])))
+            row = int(self._listing.row[at])
+            key = (self._asked.get("pictures"), self._place)
+            self._looked = Looked(self.examples.name_of(at), key, {"png": png}, called, row)
+        self._show_looked()
+
+    def look_at(self, looked: Looked) -> None:
+        """A picture that is not one of the list."""
+        self._looked, self._own = looked, True
+        self._show_looked()
+
+    def _show_looked(self) -> None:
+        looked = self._looked
+        if looked is None:
+            self.looks.show_title("Picture")
+            self.looks.show_note(
+                "No picture is chosen", "choose one at the left, or drop one here, from a file or another window"
+            )
+            self.answers.say_nothing("No picture is chosen", "")
             return
-        at, array = found[0], self._pictures.array
-        label, name = int(self._listing.label[at]), self.examples.name_of(at)
-        pixels = array[self._place] if array is not None and self._place < len(array) else None
-        self.answer.show_picture(pixels, name, label, self._classes(), self._stored(int(self._listing.row[at])))
+        about = f"label {looked.label}" if looked.label else "its label is not known"
+        self.looks.show_title(looked.name, about)
+        self._show_said(self._stored(looked.row), looked)
+        self._ask_look()
 
     def _stored(self, row: int) -> list[Said]:
         """Stored answers to a test picture, the teacher's first."""
         if row < 0:
             return []
-        both = zip((self._answers.teacher, self._answers.student), reversed(self._names()), self._colours())
+        (student, teacher), (ours, theirs) = self.pair.names, self.pair.colours
+        both = ((self._answers.teacher, teacher, theirs), (self._answers.student, student, ours))
         return [Said(name, color, inspect_model.logits_of(one, row)) for one, name, color in both if one is not None]
 
-    def _colours(self) -> tuple[str, str]:
-        """Of teacher and student: of their generations, where these tell them apart."""
-        one, other = self._subject(), self._run(self._teacher)
-        same = one is not None and other is not None and one.lineage == other.lineage and one.generation != other.generation
-        if one is not None and other is not None and same:
-            return theme.generation_color(other.generation), theme.generation_color(one.generation)
-        return theme.run_color(1), theme.run_color(0)
+    def _show_said(self, said: list[Said], looked: Looked) -> None:
+        classes = self.pair.classes
+        label = classes.index(looked.label) if looked.label in classes else -1
+        self.answers.say_nothing(
+            *(("", "") if said else ("Nobody has named its classes", "its neighbours tell what is like it"))
+        )
+        self.answers.dark.show_said(said, classes, label)
+
+    # what the assistant makes of it
+
+    def _ask_look(self) -> None:
+        if self._looked is None or not self.isVisible():
+            return
+        if self.pair.student is None:
+            one = self.pair.subject
+            name = one.called if one else "This run"
+            self.looks.show_note(
+                f"{name} has saved no checkpoint yet", "one is saved at the end of its first epoch at the latest"
+            )
+            return
+        key = (self._looked.key, self.pair.student, self.pair.teacher)
+        if self._is_new("look", key):
+            self.looks.show_waiting("Looking at the picture")
+            self._asks.wish("look", key, **self._where, networks=self.pair.tables, picture=dict(self._looked.picture))
+            self._ask_near()
+
+    @property
+    def _where(self) -> dict[str, str]:
+        return {"workspace": str(self._session.workspace.folder)}
+
+    def _ask_near(self) -> None:
+        if self._looked is None or self.pair.student is None or not self.answers.near_wanted:
+            self._asks.forget("neighbours")
+            return
+        key = (self._looked.key, self.pair.student)
+        self.answers.near.show_waiting("Looking for its neighbours", None)
+        picture, network = dict(self._looked.picture), self.pair.student.table
+        self._asks.wish("neighbours", key, **self._where, network=network, picture=picture)
+
+    def _take(self, verb: str, key: Hashable, found: Found) -> None:
+        if self._looked is None:
+            return
+        if verb == "look" and key == self._asked.get("look"):
+            self._show_looks(found, self._looked)
+        elif verb == "neighbours" and key == (self._looked.key, self.pair.student):
+            self._near = found
+            self.answers.near.show_found(found, self.pair.names[0], self._looked.label)
+
+    def _show_looks(self, found: Found, looked: Looked) -> None:
+        seen, names, colours = inspect_looks.looks(found), self.pair.names, self.pair.colours
+        rows = [
+            Row(name, color, role == "teacher", seen[role], looked.label)
+            for role, name, color in zip(("student", "teacher"), names, colours)
+            if role in seen
+        ]
+        self.looks.show_looks(rows, inspect_looks.overlap(found))
+        said = [Said(row.name, row.color, row.look.logits) for row in reversed(rows) if row.look.logits is not None]
+        if said and all(one.logits.shape == said[0].logits.shape for one in said):
+            self._show_said(said, looked)
+
+    def _fail(self, verb: str, key: Hashable, sentence: str) -> None:
+        if verb == "look":
+            self.looks.show_note("It cannot be looked at", sentence)
+        elif verb == "neighbours":
+            self.answers.near.show_note("Its neighbours cannot be told", sentence)
+
+    def _progress(self, verb: str, key: Hashable, share: float, said: str) -> None:
+        if verb == "neighbours":
+            self.answers.near.show_waiting(said[:1].upper() + said[1:], share)
+
+    def _open_near(self, at: int) -> None:
+        """One of the neighbours takes the place of the picture."""
+        if self._near is None:
+            return
+        arrays, classes = self._near.arrays, [str(name) for name in self._near.facts["classes"]]
+        place, label = int(arrays["place"][at]), int(arrays["label"][at])
+        png = _png(to_image(channels_last(arrays["pictures"][at])))
+        called = classes[label] if label < len(classes) else ""
+        self.look_at(Looked(f"training picture {place:,}", ("train", png), {"png": png}, called))
+
+    # a picture of one's own
+
+    def ask_open(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Look at a picture", str(Path.home()), PICTURES)
+        if chosen:
+            self.open_file(Path(chosen))
+
+    def open_file(self, path: Path) -> None:
+        """Look at a picture file."""
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        self.look_at(Looked(path.name, (str(path), stamp), {"file": str(path)}))
+
+    def paste(self) -> None:
+        """Look at the picture, or the picture file, on the clipboard."""
+        if not self._take_mime(QGuiApplication.clipboard().mimeData()) and (say := getattr(self.window(), "say", None)):
+            say("There is no picture on the clipboard.")
+
+    def why_not(self, wish: str) -> str:
+        """Why an act of this page cannot be done now; empty if it can."""
+        if not self._session.runs:
+            return "there is no network here yet that could look at a picture"
+        nothing = wish == "paste" and _picture_in(QGuiApplication.clipboard().mimeData()) is None
+        return "there is no picture on the clipboard" if nothing else ""
+
+    def focus_filter(self) -> None:
+        self.examples.kinds.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _take_mime(self, held: QMimeData) -> bool:
+        found = _picture_in(held)
+        if isinstance(found, Path):
+            self.open_file(found)
+        elif isinstance(found, QImage):
+            png = _png(found)
+            self.look_at(Looked("pasted picture", png, {"png": png}))
+        return found is not None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _picture_in(event.mimeData()) is not None:
+            event.acceptProposedAction()
+        else:
+            event.ignore()  # the window may know it
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if self._take_mime(event.mimeData()):
+            event.acceptProposedAction()
+
+    def event(self, event: QEvent) -> bool:
+        """Keys of this page come before those of the window, which knows Ctrl+O too."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _act(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if act := _act(event):
+            getattr(self, act)()
+        else:
+            super().keyPressEvent(event)
 
     # what happens to it
+
+    def _redress(self) -> None:
+        """Colours of the palette in force."""
+        self._asked.pop("look", None)
+        self._show_looked()
 
     def sizeHint(self) -> QSize:
         return QSize(theme.px(1180), theme.px(640))
@@ -367,3 +488,37 @@ class InspectView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._look(at_once=True)
+
+
+def _split(way: Qt.Orientation, parts: tuple[QWidget, ...], sizes: tuple[int, ...]) -> QSplitter:
+    """Parts side by side, which a person may give other sizes."""
+    made = QSplitter(way)
+    made.setHandleWidth(12)
+    made.setChildrenCollapsible(False)
+    for place, (part, size) in enumerate(zip(parts, sizes)):
+        made.addWidget(part)
+        made.setStretchFactor(place, size)
+    made.setSizes([theme.px(size) for size in sizes])
+    return made
+
+
+def _act(event: QKeyEvent) -> str:
+    return KEYS.get(QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText), "")
+
+
+def _picture_in(held: QMimeData) -> Path | QImage | None:
+    """A picture file, or the pixels of a picture; None for anything else."""
+    files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
+    found = next((path for path in files if path.suffix.lower() in ENDINGS and path.is_file()), None)
+    if found is not None or not held.hasImage():
+        return found
+    image: Any = held.imageData()
+    return image if isinstance(image, QImage) and not image.isNull() else None
+
+
+def _png(image: QImage) -> str:
+    """The picture as the bytes of a file, for a line of JSON."""
+    held = QBuffer()
+    held.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(held, "PNG")  # type: ignore[call-overload]
+    return base64.b64encode(bytes(held.data().data())).decode()

@@ -1,47 +1,52 @@
-"""One picture, and beside it what teacher and student answer to it."""
+"""What is said of the picture that is looked at, one thing at a time: probabilities at a temperature, or its neighbours."""
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.widgets.card import Card
-from studio.widgets.dark_knowledge import DarkKnowledge, Said
+from studio.widgets.dark_knowledge import DarkKnowledge
 from studio.widgets.empty import EmptyNote
-from studio.widgets.picture import Picture, channels_last
+from studio.widgets.near_pictures import NearPictures
+from studio.widgets.segment import Segment
+
+DARK, NEAR = "Dark knowledge", "Neighbours"
 
 
 class PictureAnswers(Card):
-    """The picture at the left, the answers at a temperature at the right."""
+    """`changed`: the other of both is in sight now."""
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Dark knowledge", parent=parent)
-        self.picture, self.dark = Picture(side=150), DarkKnowledge()
-        self._note, self._pages, shown = EmptyNote(), QStackedWidget(), QWidget()
-        row, left = QHBoxLayout(shown), QVBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(16)
-        left.addWidget(self.picture)
-        left.addStretch(1)
-        row.addLayout(left)
-        row.addWidget(self.dark, 1)
-        for page in (shown, self._note):
+        super().__init__(parent=parent)
+        self.which = Segment((DARK, NEAR), "What is said of the picture")
+        self.dark, self.near = DarkKnowledge(), NearPictures()
+        self._note, self._pages = EmptyNote(), QStackedWidget()
+        for page in (self.dark, self.near, self._note):
             self._pages.addWidget(page)
-        self.body.addWidget(self._pages, 1)
+        self.head_frame.show()
+        self.head.insertWidget(0, self.which)
         self.head.addWidget(self.dark.twin.button)
+        self.body.addWidget(self._pages, 1)
+        self.setAccessibleName("What is said of the picture")
+        self._why_not = ("", "")
+        self.which.chosen.connect(self._change)
 
-    def show_picture(
-        self, pixels: NDArray[np.uint8] | None, name: str, label: int, classes: Sequence[str], said: Sequence[Said]
-    ) -> None:
-        """`pixels` [C, H, W], None where they are not to be had; `label` -1 where nobody knows it."""
-        called = classes[label] if 0 <= label < len(classes) else ""
-        self.show_title("Dark knowledge", ", ".join(filter(None, [name, called and f"label {called}"])))
-        self.picture.show_picture(None if pixels is None else channels_last(pixels), f"{name}, {called}")
-        self.dark.show_said(said, classes, label)
-        self._pages.setCurrentIndex(0)
+    @property
+    def near_wanted(self) -> bool:
+        return self.which.current() == NEAR
 
-    def show_note(self, sentence: str, when: str) -> None:
-        self.show_title("Dark knowledge")
-        self._note.show_note(sentence, when)
-        self._pages.setCurrentWidget(self._note)
+    def say_nothing(self, sentence: str, when: str) -> None:
+        """Nobody says any class of this picture; empty: somebody does."""
+        self._why_not = (sentence, when)
+        self._show()
+
+    def _change(self) -> None:
+        self._show()
+        self.changed.emit()
+
+    def _show(self) -> None:
+        self._note.show_note(*self._why_not)
+        spoken = self._note if self._why_not[0] else self.dark
+        self._pages.setCurrentWidget(self.near if self.near_wanted else spoken)
+        self.dark.twin.button.setVisible(not self.near_wanted and not self._why_not[0])

@@ -31,7 +31,7 @@ ROLES = Qt.ItemDataRole
 ROOT = QModelIndex()
 Say = Callable[[int], tuple[str, str, str]]  # of a place in the list: two lines, and the colour of the second
 GAP = 4  # around a picture, within which its frame is drawn
-WISH = 84  # width of a cell, pixels at scale 1
+WISH = 78  # width of a cell, pixels at scale 1
 
 
 class BrowserModel(QAbstractTableModel):

@@ -29,7 +29,11 @@ from studio.widgets.lines import Line
 
 KEYS = Qt.Key
 EVERYWHERE = ""
-OVER = {"recipe": {"Ctrl+O"}, "chart": {"Ctrl+S"}}  # keys that a page takes before the window does; tested below
+OVER = {
+    "recipe": {"Ctrl+O"},
+    "inspect": {"Ctrl+O"},
+    "chart": {"Ctrl+S"},
+}  # keys that a page takes before the window does; tested below
 
 
 @pytest.fixture
@@ -245,6 +249,18 @@ def test_that_the_recipe_page_hears_exactly_the_keys_of_the_table(window: MainWi
         for key in act.keys if act.where == "recipe" else ():
             QTest.keySequence(QApplication.focusWidget(), QKeySequence(key))
             assert heard[-1:] == [act.name.partition(".")[2]], key
+
+
+def test_that_the_inspect_page_hears_its_keys_before_the_window(window: MainWindow, monkeypatch) -> None:
+    window.show_view("inspect")
+    page, heard = window.views["inspect"], []
+    monkeypatch.setattr(page, "ask_open", lambda: heard.append("ask_open"))
+    monkeypatch.setattr(page, "paste", lambda: heard.append("paste"))
+    monkeypatch.setattr(window, "choose_folder", lambda: heard.append("the window's"))
+    page.examples.kinds.setFocus()
+    for act in [act for act in TABLE if act.where == "inspect"]:
+        QTest.keySequence(QApplication.focusWidget(), QKeySequence(act.keys[0]))
+        assert heard[-1:] == [act.name.partition(".")[2]]
 
 
 def test_that_the_table_of_the_queue_hears_its_keys(window: MainWindow) -> None:

@@ -1,5 +1,6 @@
 """The page for single networks and pictures: what is chosen here changes what is listed, drawn and asked."""
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 import recorded
 import toy_lineage
-from by_hand import Helper
-from PySide6.QtCore import QPoint, Qt
+from by_hand import Helper, press
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
-from studio import inspect_model
+from studio import inspect_looks, inspect_model
+from studio.inspect_asks import InspectAsks
 from studio.lineage_pictures import Pictures
 from studio.session import Session
 from studio.views.inspect import InspectView
@@ -44,12 +47,16 @@ def view(
     yield shown
 
 
+def both(view: InspectView) -> tuple[inspect_model.Network | None, inspect_model.Network | None]:
+    return view.pair.student, view.pair.teacher
+
+
 def listed(view: InspectView) -> list[int]:
     return list(view.examples.browser.list.places)
 
 
 def test_that_the_page_opens_with_the_run_that_is_looked_at_and_its_teacher(view: InspectView) -> None:
-    assert [one.run for one in view.chosen] == ["digits-s0-F1", "digits-s0-F0"]
+    assert [one.run for one in both(view)] == ["digits-s0-F1", "digits-s0-F0"]
     answers = view._answers
     rows = np.flatnonzero(answers.teacher.correct & ~answers.student.correct)
     assert view.examples.kinds.entries[0].count == len(rows) > 0
@@ -70,12 +77,12 @@ def test_that_the_order_and_the_list_survive_another_student(view: InspectView, 
     view.examples.kinds.chosen.emit("wrong")
     view.student.chosen.emit(inspect_model.Network("digits-s0-F2", 20))
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
-    assert [one.run for one in view.chosen] == ["digits-s0-F2", "digits-s0-F1"], "its teacher comes with it"
+    assert [one.run for one in both(view)] == ["digits-s0-F2", "digits-s0-F1"], "its teacher comes with it"
     answers = view._answers
     assert len(listed(view)) == int((~answers.student.correct & ~answers.teacher.correct).sum())
     view.teacher.chosen.emit(None)
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
-    assert view.chosen[1] is None and len(listed(view)) == int((~answers.student.correct).sum())
+    assert both(view)[1] is None and len(listed(view)) == int((~answers.student.correct).sum())
 
 
 def test_that_a_cell_filters_the_pictures_and_gives_them_back(view: InspectView) -> None:
@@ -103,7 +110,7 @@ def test_that_the_picture_under_the_keys_is_the_one_whose_answers_are_shown(view
     QTest.keyClick(browser, Qt.Key.Key_Right)
     assert browser.current == 1
     row = int(view._listing.row[1])
-    teacher, student = view.answer.dark.bars._said
+    teacher, student = view.answers.dark.bars._said
     assert (teacher.name, student.name) == ("F0", "F1")
     assert inspect_model.softened(student.logits, 1) == pytest.approx(view._answers.student.probabilities[row], abs=1e-6)
 
@@ -116,6 +123,159 @@ def test_that_a_run_without_answers_says_when_they_come(dressed, on_screen, foll
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
     assert view.examples._note.accessibleName() == "No answers are stored yet" and view.examples._note.accessibleDescription()
     assert not any(entry.count for entry in view.examples.kinds.entries)
+
+
+# ---- pictures that the assistant looks at --------------------------------------------------------------------------------
+
+
+def answer(helper: Helper, tmp_path: Path, **arrays: np.ndarray) -> None:
+    """The assistant's answer to what it was asked last: student and teacher look alike, unless an array says otherwise."""
+    verb, payload = helper.asked[-1]
+    if verb == "look":
+        one = {"picture": np.full((1, 8, 8), 90, np.uint8), "map": np.arange(8.0, dtype=np.float32).reshape(2, 2, 2),
+               "logits": np.arange(4.0, dtype=np.float32), "colours": np.full((3, 2, 2), 0.5, np.float32)}  # fmt: skip
+        one["probabilities"] = (np.exp(one["logits"]) / np.exp(one["logits"]).sum()).astype(np.float32)
+        roles = payload["networks"]
+        told = {f"{role}_{part}": array for role in roles for part, array in one.items()}
+        facts = {role: {"kind": "attention", "classes": toy_lineage.NAMES} for role in roles}
+        told["overlap"] = np.array([0.52], np.float32)
+    else:
+        told = {"place": np.array([61, 62]), "label": np.array([1, 2]), "similarity": np.array([1.0, 0.25], np.float32),
+                "pictures": np.zeros((2, 1, 8, 8), np.uint8), "votes": np.array([0.1, 0.7, 0.2, 0], np.float32)}  # fmt: skip
+        facts = {"of": 60, "searched": 60, "classes": toy_lineage.NAMES}
+    file = tmp_path / f"answer-{len(helper.asked)}.npz"
+    np.savez(file, **(told | arrays))
+    helper.answered.emit(len(helper.asked), {**facts, "file": str(file)})
+    assert not file.exists(), "the scratch folder fills up"
+
+
+def test_that_the_chosen_picture_is_looked_at_by_both(view: InspectView, helper: Helper, tmp_path: Path) -> None:
+    verb, payload = helper.asked[-1]
+    assert verb == "look" and {role: table["run"] for role, table in payload["networks"].items()} == {
+        "student": "digits-s0-F1", "teacher": "digits-s0-F0",
+    }  # fmt: skip
+    image = QImage.fromData(base64.b64decode(payload["picture"]["png"]))
+    array = view._pictures.array[view._place]
+    assert image.size().width() == 8 and image.pixelColor(3, 5).red() == array[0, 5, 3], "bit for bit what the run saw"
+    answer(helper, tmp_path)
+    grid = view.looks.grid
+    assert grid.heads() == ["as it is read", "patch PCA", "mean of 2 heads", "head 1", "head 2"]
+    assert "F1 says wave 0.64, star 0.24, cross 0.09" in grid.accessibleDescription()
+    assert "overlap 0.52" in view.looks._told.text()
+    assert view.answers.dark.bars._said[0].logits.tolist() == [0, 1, 2, 3], "what it says now, not what was stored"
+
+
+def test_that_a_dropped_file_is_looked_at_and_stays_when_the_student_changes(view, helper, tmp_path: Path, qtbot) -> None:
+    answer(helper, tmp_path)
+    file = tmp_path / "mine.png"
+    QImage(20, 10, QImage.Format.Format_RGB32).save(str(file))
+    held = QMimeData()
+    held.setUrls([QUrl.fromLocalFile(str(file))])
+    place = QPoint(5, 5)
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place, Qt.DropAction.CopyAction, held, buttons, keys)
+    QApplication.sendEvent(view, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(view, QDropEvent(place.toPointF(), Qt.DropAction.CopyAction, held, buttons, keys))
+    assert helper.asked[-1][1]["picture"] == {"file": str(file)}
+    answer(helper, tmp_path)
+    assert view.looks.accessibleName() == "mine.png" and view.looks.accessibleDescription() == "its label is not known"
+    view.student.chosen.emit(inspect_model.Network("digits-s0-F2", 20))
+    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    assert helper.asked[-1][1]["picture"] == {"file": str(file)}
+    assert helper.asked[-1][1]["networks"]["student"]["run"] == "digits-s0-F2"
+
+
+def test_that_a_folder_is_left_to_the_window(view: InspectView, tmp_path: Path) -> None:
+    held = QMimeData()
+    held.setUrls([QUrl.fromLocalFile(str(tmp_path))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    event = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, held, buttons, keys)
+    QApplication.sendEvent(view, event)
+    assert not event.isAccepted()
+
+
+def test_that_a_picture_on_the_clipboard_is_pasted_by_key(view: InspectView, helper: Helper, tmp_path: Path) -> None:
+    answer(helper, tmp_path)
+    QGuiApplication.clipboard().setText("no picture")
+    assert view.why_not("paste") == "there is no picture on the clipboard" and not view.why_not("ask_open")
+    before = len(helper.asked)
+    QTest.keyClick(view.examples.browser, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert len(helper.asked) == before
+    image = QImage(6, 6, QImage.Format.Format_RGB32)
+    image.fill(0xFF336699)
+    QGuiApplication.clipboard().setImage(image)
+    QTest.keyClick(view.examples.browser, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    pasted = QImage.fromData(base64.b64decode(helper.asked[-1][1]["picture"]["png"]))
+    assert pasted.pixelColor(2, 2).name() == "#336699"
+
+
+def test_that_neighbours_are_asked_for_when_they_are_in_sight_and_can_be_looked_at(
+    view, helper: Helper, tmp_path: Path
+) -> None:
+    answer(helper, tmp_path)
+    assert [verb for verb, _ in helper.asked] == ["look"]
+    press(view.answers.which.button("Neighbours"))
+    assert helper.asked[-1][0] == "neighbours" and helper.asked[-1][1]["network"]["run"] == "digits-s0-F1"
+    helper.progressed.emit(2, 0.5, "30 of 60 training pictures looked at")
+    assert view.answers.near._waiting.accessibleName() == "30 of 60 training pictures looked at"
+    answer(helper, tmp_path)
+    assert view.answers.near.told == (
+        "Nearest of 60 training pictures by the cosine of F1's features; the 20 nearest vote cross 0.70"
+    )
+    browser = view.answers.near.browser
+    browser.setCurrentIndex(browser.list.index_of(1))
+    browser.activated.emit(browser.currentIndex())
+    assert helper.asked[-1][0] == "look" and view.looks.accessibleName() == "training picture 62"
+    assert view.looks.accessibleDescription() == "label star"
+
+
+def test_that_what_cannot_be_looked_at_is_said_and_the_next_picture_is_asked_for(view, helper: Helper, tmp_path: Path) -> None:
+    helper.failed.emit(1, "digits-s0-F1 has no checkpoint of step 20 that can be read; choose another one", "")
+    assert view.looks._note.accessibleDescription().startswith("digits-s0-F1 has no checkpoint")
+    browser = view.examples.browser
+    browser.setFocus()
+    QTest.keyClick(browser, Qt.Key.Key_Right)
+    assert len(helper.asked) == 2
+    answer(helper, tmp_path)
+    assert view.looks._pages.currentWidget() is view.looks.area
+
+
+def test_that_mass_leaves_the_fewest_patches_that_hold_it() -> None:
+    map_hw = np.array([[0.5, 0.1], [0.3, 0.1]], np.float32)
+    assert inspect_looks.marked(map_hw, 0.4).tolist() == [[True, False], [False, False]]
+    assert inspect_looks.marked(map_hw, 0.6).tolist() == [[True, False], [True, False]]
+    assert inspect_looks.marked(np.zeros((2, 2), np.float32), 0.6).sum() == 0
+    from torch import from_numpy
+
+    from engine.probes.attention import marked
+
+    maps = np.random.default_rng(4).random((5, 7, 7)).astype(np.float32)
+    for mass in (0.05, 0.6, 0.95):
+        ours = np.stack([inspect_looks.marked(one, mass) for one in maps])
+        assert ours.tolist() == marked(from_numpy(maps), mass).tolist()
+    picture = np.full((1, 4, 4), 200, np.uint8)
+    drawn = inspect_looks.drawn(map_hw, picture, 0.4, grey=False)
+    assert drawn[3, 3].tolist() == [70, 70, 70] and drawn[0, 0].tolist() != [70, 70, 70]
+
+
+def test_that_a_look_comes_before_longer_work_which_is_asked_for_again(dressed, helper: Helper, tmp_path: Path) -> None:
+    asks, found = InspectAsks(helper), []
+    asks.found.connect(lambda verb, key, what: found.append((verb, key)))
+    asks.wish("embed", "all", network={})
+    asks.wish("neighbours", "one")
+    assert [verb for verb, _ in helper.asked] == ["embed", "neighbours"] and helper.cancelled == [1]
+    asks.wish("look", "one", networks={"student": {}})
+    asks.wish("look", "two", networks={"student": {}})
+    assert helper.cancelled == [1, 2, 3], "only the newest look is wanted"
+    answer(helper, tmp_path)
+    assert found == [("look", "two")] and helper.asked[-1][0] == "neighbours"
+    answer(helper, tmp_path)
+    assert helper.asked[-1] == ("embed", {"network": {}})
+    helper.answered.emit(2, {"file": "/nowhere"})
+    assert len(found) == 2, "an end that was cancelled is nobody's"
+    asks.wish("look", "two", networks={})
+    assert found[-1] == ("look", "two") and len(helper.asked) == 6, "it is known already"
 
 
 # ---- its parts ------------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def answers() -> Answers:
 
 
 def test_that_each_list_holds_its_pictures(answers: Answers) -> None:
-    assert inspect_model.counts(answers) == {"missed": 2, "changed": 4, "apart": 7, "wrong": 1, "suspect": 1, "all": 8}
+    assert answers.counts == {"missed": 2, "changed": 4, "apart": 7, "wrong": 1, "suspect": 1, "all": 8}
     places = {kind: sorted(inspect_model.listing(answers, kind).place.tolist()) for kind in inspect_model.KINDS}
     assert places["missed"] == [11, 17] and places["changed"] == [11, 12, 15, 17]
     assert places["wrong"] == [14] and places["suspect"] == [99] and places["all"] == list(range(10, 18))
@@ -54,9 +54,9 @@ def test_that_pictures_stand_in_the_order_that_is_asked_for(answers: Answers) ->
 
 def test_that_a_list_that_needs_somebody_else_is_none_without(answers: Answers) -> None:
     alone = Answers(answers.student)
-    assert inspect_model.counts(alone) == {"missed": None, "changed": None, "apart": None, "wrong": 3, "suspect": 0, "all": 8}
+    assert alone.counts == {"missed": None, "changed": None, "apart": None, "wrong": 3, "suspect": 0, "all": 8}
     assert all(inspect_model.why_none(kind) for kind in ("missed", "changed", "apart"))
-    assert set(inspect_model.counts(Answers()).values()) == {None}
+    assert set(Answers().counts.values()) == {None}
     assert not len(inspect_model.listing(Answers(), "all"))
 
 
