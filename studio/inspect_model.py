@@ -8,9 +8,12 @@ Shapes: N test pictures, K classes, n pictures listed.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -69,6 +72,16 @@ def taught_by(run: Run, teacher: Run | None) -> Network | None:
     there = [one for one in networks(teacher) if one.part == "model"] or networks(teacher)
     same = [one for one in there if one.step == pinned.get("step")]
     return next(iter(same or there), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Prototypes:
+    """S of them, the most used first: numbers and uses [S], places in the data set and probabilities of pictures [S, n]."""
+
+    numbers: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    uses: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    places: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 # What was answered ----------------------------------------------------------------------------------------------
@@ -330,6 +343,25 @@ def sentence(answers: Answers, student: str, teacher: str) -> tuple[str, str]:
     differ = words.plural(int((ours.predicted != theirs.predicted).sum()), "answer")
     verb = "differs" if differ.startswith("1 ") else "differ"
     return lead, f", {shares} on {pictures}; {differ} {verb}"
+
+
+# Prototypes -----------------------------------------------------------------------------------------------------
+
+
+def prototypes(run: Run, state: RunState) -> Prototypes | str:
+    """Those that a run without labels kept at its end, or in words why there are none."""
+    kept = [artifact for artifact in state.artifacts if artifact.kind == "prototypes"]
+    if not kept:
+        return "its run learned classes" if state.completed else "a run without labels keeps them when it is complete"
+    path = run.folder / Path(kept[-1].path).parent.name / Path(kept[-1].path).name  # never leaves the folder
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            found = Prototypes(*(stored[name] for name in ("prototypes", "uses", "pictures", "probabilities")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return f"{kept[-1].path} cannot be read ({error})"
+    whole = found.numbers.shape == found.uses.shape and found.places.shape == found.probabilities.shape
+    whole = whole and found.places.ndim == 2 and len(found.places) == len(found.uses) > 0
+    return found if whole else f"{kept[-1].path} does not hold the prototypes it should"
 
 
 # Dark knowledge -------------------------------------------------------------------------------------------------

@@ -5,21 +5,24 @@ comes from the assistant (inspect_asks.py), and both only while the page is in s
 """
 
 import base64
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QBuffer, QEvent, QIODevice, QMimeData, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEvent, QImage, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
+from engine.run import Run
+from engine.state import RunState
 from studio import actions, inspect_looks, inspect_model, lineage_model, lineage_pictures, phrases, theme
 from studio.assistant import Assistant
-from studio.inspect_asks import Found, InspectAsks
-from studio.inspect_model import Answers, Cell, Kind, Listing, Network, Order
+from studio.inspect_asks import VERBS, Found, InspectAsks
+from studio.inspect_model import Answers, Cell, Kind, Listing, Network, Order, Prototypes
 from studio.inspect_pair import Pair
 from studio.later import Later
 from studio.lineage_pictures import Pictures
@@ -28,6 +31,7 @@ from studio.widgets.class_matrices import ClassMatrices
 from studio.widgets.dark_knowledge import Said
 from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.examples import Examples
+from studio.widgets.feature_card import FeatureCard
 from studio.widgets.kind_list import Entry
 from studio.widgets.lineage_head import LineageHead
 from studio.widgets.network_choice import NetworkChoice
@@ -52,6 +56,7 @@ class Looked:
     picture: Mapping[str, str] = field(hash=False)
     label: str = ""
     row: int = -1
+    place: int = -1  # in the data set; -1 for a picture that is not in it
 
 
 class InspectView(QWidget):
@@ -72,6 +77,7 @@ class InspectView(QWidget):
         self._looked: Looked | None = None
         self._own = False  # it is none of the list
         self._near: Found | None = None
+        self._of_prototypes = Pictures()
         self._asked: dict[str, Hashable] = {}  # what each part of the page shows or waits for
         self._later = Later(self)
         self._pause = QTimer(self, singleShot=True, interval=PATIENCE_MS)
@@ -87,7 +93,7 @@ class InspectView(QWidget):
         self.student = NetworkChoice("Student", self._session)
         self.teacher = NetworkChoice("Teacher", self._session, may_be_nobody=True)
         self.examples, self.matrices = Examples(), ClassMatrices()
-        self.looks, self.answers = NetworkLooks(), PictureAnswers()
+        self.looks, self.answers, self.features = NetworkLooks(), PictureAnswers(), FeatureCard()
 
     def _lay_out(self) -> None:
         self._pages, self._page = QStackedWidget(), QWidget()
@@ -109,8 +115,9 @@ class InspectView(QWidget):
         column.addWidget(self._columns(), 1)
 
     def _columns(self) -> QSplitter:
-        middle = _split(Qt.Orientation.Vertical, (self.looks, self.answers), (300, 270))
-        return _split(Qt.Orientation.Horizontal, (self.examples, middle, self.matrices), (280, 560, 340))
+        middle = _split(Qt.Orientation.Vertical, (self.looks, self.answers), (270, 290))
+        right = _split(Qt.Orientation.Vertical, (self.matrices, self.features), (290, 280))
+        return _split(Qt.Orientation.Horizontal, (self.examples, middle, right), (280, 560, 340))
 
     def _empty_page(self) -> QWidget:
         self._empty = QWidget()
@@ -141,6 +148,8 @@ class InspectView(QWidget):
         self.looks.paste_asked.connect(self.paste)
         self.answers.changed.connect(self._ask_near)
         self.answers.near.opened.connect(self._open_near)
+        self.features.changed.connect(self._show_features)
+        self.features.picture_opened.connect(self._open_place)
         self._asks.found.connect(self._take)
         self._asks.failed.connect(self._fail)
         self._asks.progressed.connect(self._progress)
@@ -187,6 +196,7 @@ class InspectView(QWidget):
         self._read_answers()
         self._read_pictures()
         self._ask_look()
+        self._show_features()
 
     def _is_new(self, part: str, token: Hashable) -> bool:
         """Whether a part of the page has to be made again; remembers that it was."""
@@ -306,7 +316,7 @@ class InspectView(QWidget):
             png = _png(to_image(channels_last(array[self._place])))
             row = int(self._listing.row[at])
             key = (self._asked.get("pictures"), self._place)
-            self._looked = Looked(self.examples.name_of(at), key, {"png": png}, called, row)
+            self._looked = Looked(self.examples.name_of(at), key, {"png": png}, called, row, self._place)
         self._show_looked()
 
     def look_at(self, looked: Looked) -> None:
@@ -325,6 +335,7 @@ class InspectView(QWidget):
             return
         about = f"label {looked.label}" if looked.label else "its label is not known"
         self.looks.show_title(looked.name, about)
+        self.features.show_picture(looked.place, _place_of(looked.label, self.pair.classes), -1)
         self._show_said(self._stored(looked.row), looked)
         self._ask_look()
 
@@ -338,7 +349,7 @@ class InspectView(QWidget):
 
     def _show_said(self, said: list[Said], looked: Looked) -> None:
         classes = self.pair.classes
-        label = classes.index(looked.label) if looked.label in classes else -1
+        label = _place_of(looked.label, classes)
         self.answers.say_nothing(
             *(("", "") if said else ("Nobody has named its classes", "its neighbours tell what is like it"))
         )
@@ -376,6 +387,11 @@ class InspectView(QWidget):
         self._asks.wish("neighbours", key, **self._where, network=network, picture=picture)
 
     def _take(self, verb: str, key: Hashable, found: Found) -> None:
+        if verb == "embed":
+            if key == self.pair.student and self.features.map_wanted:
+                self.features.show_map(found, self.pair.names[0])
+                self.features.map.mark(self._looked.place if self._looked else -1)
+            return
         if self._looked is None:
             return
         if verb == "look" and key == self._asked.get("look"):
@@ -395,16 +411,63 @@ class InspectView(QWidget):
         said = [Said(row.name, row.color, row.look.logits) for row in reversed(rows) if row.look.logits is not None]
         if said and all(one.logits.shape == said[0].logits.shape for one in said):
             self._show_said(said, looked)
+        own = seen["student"].top(1)
+        classes = self.pair.classes
+        answer = _place_of(own[0][0], classes) if own else -1
+        self.features.show_picture(looked.place, _place_of(looked.label, classes), answer)
 
     def _fail(self, verb: str, key: Hashable, sentence: str) -> None:
         if verb == "look":
             self.looks.show_note("It cannot be looked at", sentence)
         elif verb == "neighbours":
             self.answers.near.show_note("Its neighbours cannot be told", sentence)
+        elif self.features.map_wanted:
+            self.features.show_note("There is no map of its features", sentence)
 
     def _progress(self, verb: str, key: Hashable, share: float, said: str) -> None:
         if verb == "neighbours":
             self.answers.near.show_waiting(said[:1].upper() + said[1:], share)
+        elif verb == "embed" and self.features.map_wanted:
+            self.features.show_waiting(said[:1].upper() + said[1:], share)
+
+    # many pictures at once
+
+    def _show_features(self) -> None:
+        """The map, or the prototypes, of the student."""
+        student, one = self.pair.student, self.pair.subject
+        if not self.features.map_wanted or student is None or one is None:
+            self._asks.forget("embed")
+        if student is None or one is None:
+            self.features.show_note("No features yet", "they are those of a checkpoint, and there is none")
+        elif self.features.map_wanted:
+            if self._is_new("features", ("map", student)):
+                self.features.show_waiting("Looking at the test pictures", None)
+                self._asks.wish("embed", student, **self._where, network=student.table)
+        elif self._is_new("features", (one.name, one.state.completed)):
+            run, state, folder, data = one.run, one.state, self._session.workspace.folder, one.data
+            work = partial(_prototypes_and_pictures, run, state, folder, data)
+            self._later.ask("prototypes", work, lambda found: self._take_prototypes(*found))
+
+    def _take_prototypes(self, found: Prototypes | str, pictures: Pictures) -> None:
+        self._of_prototypes = pictures
+        if self.features.map_wanted:
+            return
+        if isinstance(found, str):
+            self.features.show_note("No prototypes here", found)
+        else:
+            self.features.show_prototypes(found, pictures, self.pair.names[0])
+
+    def _open_place(self, place: int, label: int, of_prototypes: bool) -> None:
+        """A picture of the map or of a prototype."""
+        array, answers = (self._of_prototypes if of_prototypes else self._pictures).array, self._answers.student
+        if array is None or not place < len(array):
+            return
+        rows = np.flatnonzero(answers.index == place) if answers is not None else np.zeros(0, np.int64)
+        row = int(rows[0]) if rows.size else -1
+        label = int(answers.labels[row]) if answers is not None and row >= 0 else label
+        classes, png = self.pair.classes, _png(to_image(channels_last(array[place])))
+        called = classes[label] if 0 <= label < len(classes) else ""
+        self.look_at(Looked(f"picture {place:,}", ("place", place, of_prototypes), {"png": png}, called, row, place))
 
     def _open_near(self, at: int) -> None:
         """One of the neighbours takes the place of the picture."""
@@ -485,9 +548,32 @@ class InspectView(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(theme.px(1180), theme.px(640))
 
+    def heightForWidth(self, width: int) -> int:
+        """As little as will do: the area around it would else ask for what all parts would like to have."""
+        return self.minimumSizeHint().height()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._look(at_once=True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody waits for it any more; what is half done is gone on with when somebody does."""
+        super().hideEvent(event)
+        for verb in VERBS:
+            self._asks.forget(verb)
+        for part in ("look", "features"):
+            self._asked.pop(part, None)
+
+
+def _place_of(name: str, classes: Sequence[str]) -> int:
+    """-1 for no class."""
+    return classes.index(name) if name in classes else -1
+
+
+def _prototypes_and_pictures(
+    run: Run, state: RunState, folder: Path, data: Mapping[str, Any] | None
+) -> tuple[Prototypes | str, Pictures]:
+    return inspect_model.prototypes(run, state), lineage_pictures.pictures(folder, data)
 
 
 def _split(way: Qt.Orientation, parts: tuple[QWidget, ...], sizes: tuple[int, ...]) -> QSplitter:

@@ -78,7 +78,7 @@ class ClassMatrix(Painted):
         return QSize(theme.px(330), theme.px(290))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(180), theme.px(150))
+        return QSize(theme.px(180), theme.px(130))
 
     # where things are
 
@@ -150,6 +150,9 @@ class ClassMatrix(Painted):
         painter.setPen(theme.color("muted"))
         metrics, (left, foot) = QFontMetricsF(painter.font()), self._margins()
         longest = (foot - metrics.height()) / 0.72 + metrics.height()
+        upright = (
+            max(metrics.horizontalAdvance(self._class(place)) for place in range(len(self._counts))) < self.cell(0, 0).width()
+        )
         for place in range(len(self._counts)):
             beside, below = self.cell(place, 0), self.cell(len(self._counts) - 1, place)
             name = metrics.elidedText(self._class(place), Qt.TextElideMode.ElideRight, left - theme.px(6))
@@ -160,7 +163,7 @@ class ClassMatrix(Painted):
             name = metrics.elidedText(self._class(place), Qt.TextElideMode.ElideRight, longest)
             painter.save()
             painter.translate(below.center().x(), below.bottom() + theme.px(3))
-            if metrics.horizontalAdvance(name) < below.width():  # short names stand upright
+            if upright:
                 painter.drawText(QPointF(-metrics.horizontalAdvance(name) / 2, metrics.ascent()), name)
             else:
                 painter.rotate(-45)

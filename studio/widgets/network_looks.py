@@ -22,7 +22,8 @@ from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.lines import DASHES
 from studio.widgets.picture import Picture, channels_last
 
-GAP, LEAST, MOST = 8, 64, 190  # between cells, and the side of a cell, pixels at scale 1
+GAP, LEAST, MOST = 8, 48, 190  # between cells, and the side of a cell, pixels at scale 1
+KEY = 19  # the stroke before a name, and its room
 MASS_MEANING = "The fewest patches that hold this share of a map are shown, all others dimmed; 100 % shows the whole map."
 
 
@@ -116,8 +117,9 @@ class LookGrid(QWidget):
 
     def _words_width(self) -> int:
         metrics = QFontMetrics(theme.font("small"))
-        texts = [text for row in self._rows for text in (row.name + "     ", *_lines(row))]
-        return min(max((metrics.horizontalAdvance(text) for text in texts), default=0) + theme.px(8), theme.px(130))
+        wide = [metrics.horizontalAdvance(text) for row in self._rows for text in _lines(row)]
+        wide += [metrics.horizontalAdvance(row.name) + theme.px(KEY) for row in self._rows]
+        return min(max(wide, default=0) + theme.px(10), theme.px(130))
 
     def _line(self) -> int:
         return QFontMetrics(theme.font("small")).height() + theme.px(2)
@@ -162,8 +164,8 @@ class LookGrid(QWidget):
         painter.drawLine(QPointF(0, top + high / 2), QPointF(theme.px(13), top + high / 2))
         metrics = QFontMetrics(painter.font())
         painter.setPen(theme.color("text"))
-        name = metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, box.width() - theme.px(19))
-        painter.drawText(QRectF(theme.px(19), top, box.width(), high), int(Qt.AlignmentFlag.AlignVCenter), name)
+        name = metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, box.width() - theme.px(KEY))
+        painter.drawText(QRectF(theme.px(KEY), top, box.width(), high), int(Qt.AlignmentFlag.AlignVCenter), name)
         for place, text in enumerate(lines, 1):
             right = row.label and row.look.top(1)[0][0] == row.label
             first = ("ok" if right else "bad") if row.label else "text"
