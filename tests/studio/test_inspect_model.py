@@ -123,7 +123,10 @@ def test_that_what_is_on_disk_is_read_and_what_is_not_is_said(tmp_path: Path) ->
     assert other.teacher is None and "saw different pictures" in other.problems[0]
     (waits,) = toys.runs(tmp_path / "waits")
     nothing = inspect_model.read((waits, waits.state()), None, None, [])
-    assert nothing.student is None and nothing.problems == (f"{waits.name} is not complete, and stores its answers at its end",)
+    assert nothing.student is None and not nothing.problems, "it will"
+    toys.tell(waits, *toys.history(5, end="completed"))
+    never = inspect_model.read((waits, waits.state()), None, None, [])
+    assert never.problems == (f"{waits.name} stored no answers to its test pictures",)
 
 
 def test_that_networks_of_a_run_are_found_newest_first_and_its_teacher_is_the_pinned_one(tmp_path: Path) -> None:
