@@ -99,6 +99,7 @@ class Answers:
     parent: Predictions | None = None
     suspects: tuple[Suspect, ...] = ()
     problems: tuple[str, ...] = ()
+    probe: tuple[Ints, Ints] | None = None  # places and labels of the pictures that a run watches, while it has no answers
 
     def __len__(self) -> int:
         return 0 if self.student is None else len(self.student.index)
@@ -140,7 +141,8 @@ def read(student: Told, teacher: Told | None, parent: Told | None, finished: Seq
         suspects = tuple(compare.suspects(trained))
     except ComparisonError as error:
         problems.append(str(error))
-    found = Answers(ours, others[0], others[1], suspects, tuple(dict.fromkeys(problems)))
+    probe = _probe(*student) if ours is None else None
+    found = Answers(ours, others[0], others[1], suspects, tuple(dict.fromkeys(problems)), probe)
     assert found.counts  # worked out here, and not by who shows it
     return found
 
@@ -155,6 +157,18 @@ def _read(one: Told, problems: list[str]) -> Predictions | None:
     if found is None and state.completed:
         problems.append(f"{run.name} stored no answers to its test pictures")
     return found
+
+
+def _probe(run: Run, state: RunState) -> tuple[Ints, Ints] | None:
+    """Of the pictures that it watches; none where those with classes are another data set."""
+    kept = [artifact for artifact in state.artifacts if artifact.kind == "probe-pictures"]
+    try:
+        if not kept or (run.data() or {}).get("evaluated"):
+            return None
+        with (run.folder / "artifacts" / Path(kept[-1].path).name).open("rb") as file, np.load(file) as stored:
+            return stored["index"].astype(np.int64), stored["labels"].astype(np.int64)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None  # Live says what is wrong with them
 
 
 def _beside(ours: Predictions | None, other: Told | None, problems: list[str]) -> Predictions | None:
@@ -241,7 +255,8 @@ class Listing:
         return len(self.place)
 
     def right(self, at: int) -> bool:
-        return bool(self.label[at] == self.said[at])
+        """Nobody is wrong of whom no answer is known."""
+        return bool(self.said[at] in (-1, self.label[at]))
 
     def words(self, at: int, classes: Sequence[str]) -> tuple[str, str]:
         """What stands below a picture: "okapi" and "was dhole"."""
@@ -250,6 +265,8 @@ class Listing:
             return label, f"rather {said}, {self.votes[at]}"
         if self.kind == "changed":
             return said if said == label else f"{label}: {said}", f"was {_class(classes, int(self.other[at]))}"
+        if self.said[at] < 0:
+            return label, ""
         return label, "right" if said == label else f"said {said}"
 
 
@@ -258,6 +275,9 @@ def listing(answers: Answers, kind: Kind, order: Order = "by disagreement", cell
     if kind == "suspect":
         return _suspects(answers)
     rows, ours = _rows(answers, kind), answers.student
+    if rows is not None and ours is None and answers.probe is not None:
+        nobody, (places, labels) = np.full(len(rows), -1), answers.probe
+        return Listing(kind, places, nobody, labels, nobody, nobody)
     if rows is None or ours is None:
         return Listing(kind)
     if cell is not None:
@@ -277,7 +297,7 @@ def _rows(answers: Answers, kind: Kind) -> Ints | None:
     if kind == "suspect":
         found = np.arange(len(answers.suspects)) if answers.suspects or ours is not None else None
     elif ours is None:
-        found = None
+        found = np.arange(len(answers.probe[0])) if kind == "all" and answers.probe is not None else None
     elif kind == "all":
         found = np.arange(len(ours.index))
     elif kind == "wrong":
@@ -303,14 +323,15 @@ def _suspects(answers: Answers) -> Listing:
 # Words ----------------------------------------------------------------------------------------------------------
 
 
-def kind_words(kind: Kind, teacher: str, parent: str) -> str:
+def kind_words(kind: Kind, teacher: str, parent: str, stored: bool = True) -> str:
+    """`stored`: there are answers to test pictures."""
     return {
         "missed": "Teacher right, student wrong",
         "changed": f"Changed since {parent}" if parent else "Changed answers",
         "apart": "Lowest agreement",
         "wrong": "Both wrong" if teacher else "Wrong",
         "suspect": "Suspect labels",
-        "all": "All test pictures",
+        "all": "All test pictures" if stored else "Watched pictures",
     }[kind]
 
 

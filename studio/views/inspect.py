@@ -4,16 +4,14 @@ Holds no answers of its own: stored ones are read by inspect_model.py in another
 comes from the assistant (inspect_asks.py), and both only while the page is in sight. Which networks: inspect_pair.py.
 """
 
-import base64
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QMimeData, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEvent, QImage, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
@@ -22,8 +20,10 @@ from engine.state import RunState
 from studio import actions, inspect_looks, inspect_model, lineage_model, lineage_pictures, phrases, theme
 from studio.assistant import Assistant
 from studio.inspect_asks import VERBS, Found, InspectAsks
-from studio.inspect_model import Answers, Cell, Kind, Listing, Network, Order, Prototypes
+from studio.inspect_lists import Lists
+from studio.inspect_model import Answers, Cell, Kind, Network, Order, Prototypes
 from studio.inspect_pair import Pair
+from studio.inspect_pictures import PICTURES, Looked, held_in, of_file, place_of, png_of
 from studio.later import Later
 from studio.lineage_pictures import Pictures
 from studio.session import Session
@@ -32,31 +32,15 @@ from studio.widgets.dark_knowledge import Said
 from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.examples import Examples
 from studio.widgets.feature_card import FeatureCard
-from studio.widgets.kind_list import Entry
 from studio.widgets.lineage_head import LineageHead
 from studio.widgets.network_choice import NetworkChoice
 from studio.widgets.network_looks import NetworkLooks, Row
-from studio.widgets.picture import channels_last, to_image
 from studio.widgets.picture_answers import PictureAnswers
 
 PATIENCE_MS = 1000  # between two looks at runs that train
-PICTURES = "Pictures (*.jpg *.jpeg *.png *.bmp *.gif *.webp *.tif *.tiff *.ppm)"
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
 KEYS: Mapping[str, str] = actions.heard_in("inspect")
 NOBODY_SAYS = "Neither network says a class of it", "its neighbours tell what is like it"
 NOT_STORED = "No answers are stored yet", "a run keeps those to its test pictures when it is complete"
-
-
-@dataclass(frozen=True)
-class Looked:
-    """The picture that is looked at, as the assistant is given it. `row` of the stored answers, -1 for a picture without."""
-
-    name: str
-    key: Hashable
-    picture: Mapping[str, str] = field(hash=False)
-    label: str = ""
-    row: int = -1
-    place: int = -1  # in the data set; -1 for a picture that is not in it
 
 
 class InspectView(QWidget):
@@ -68,11 +52,7 @@ class InspectView(QWidget):
         super().__init__()
         self._session, self.pair = session, Pair(session)
         self._asks = InspectAsks(assistant, self)
-        self._answers, self._pictures, self._listing = Answers(), Pictures(), Listing()
-        self._kind: Kind = "missed"
-        self._kind_by_hand = False
-        self._order: Order = "by disagreement"
-        self._cell: Cell | None = None
+        self._lists, self._pictures = Lists(), Pictures()
         self._place = -1  # in the data set, of the picture that is chosen in the list
         self._looked: Looked | None = None
         self._own = False  # it is none of the list
@@ -212,8 +192,8 @@ class InspectView(QWidget):
         about = {name: words.plural(len(self._session.lineage(name)), "run") for name in names}
         model = phrases.model_words(one.recipe.model) if one.recipe else "its recipe cannot be read"
         self.head.show_path([one.lineage, f"{phrases.method_words(one.method)}, {model}", f"seed {one.seed}"], about)
-        lead, rest = inspect_model.sentence(self._answers, student, teacher)
-        self.head.show_sentence(lead, rest, [*filter(None, [one.problem]), *self._answers.problems])
+        lead, rest = inspect_model.sentence(self._lists.answers, student, teacher)
+        self.head.show_sentence(lead, rest, [*filter(None, [one.problem]), *self._lists.answers.problems])
         for button, network, name in ((self.student, self.pair.student, student), (self.teacher, self.pair.teacher, teacher)):
             button.lineage = one.lineage
             button.show_network(network, name if network else "")
@@ -232,62 +212,48 @@ class InspectView(QWidget):
             self._later.ask("answers", lambda: inspect_model.read(student, second, third, finished), self._take_answers)
 
     def _take_answers(self, answers: Answers) -> None:
-        self._answers, self._cell = answers, None
-        counts = answers.counts
-        if counts[self._kind] is None or not (self._kind_by_hand or counts[self._kind]):
-            self._kind = next((kind for kind in inspect_model.KINDS if counts[kind]), "all")
+        self._lists.take(answers)
         self._show_head()
         self._show_matrix()
         self._list()
 
     def _choose_kind(self, kind: Kind) -> None:
-        self._kind, self._kind_by_hand = kind, True
-        if kind == "suspect":
-            self._choose_cell(None)
-        else:
-            self._list()
+        self._lists.choose_kind(kind)
+        self._show_matrix()
+        self._list()
 
     def _choose_order(self, order: Order) -> None:
-        self._order = order
+        self._lists.choose_order(order)
         self._list()
 
     def _choose_cell(self, cell: Cell | None) -> None:
-        """Its pictures; of all test pictures, where those of the list in sight leave none."""
-        self._cell = cell
-        if cell is not None and not len(inspect_model.listing(self._answers, self._kind, self._order, cell)):
-            self._kind = "all"
+        self._lists.choose_cell(cell)
         self._show_matrix()
         self._list()
 
     def _list(self) -> None:
         """The pictures of the chosen list, and the first of them where the one that was looked at is not among them."""
-        student, teacher = self.pair.names
-        parent = self.pair.parent.called if self.pair.parent else ""
-        beside = teacher if self._answers.teacher is not None else ""
-        entries = [
-            Entry(kind, inspect_model.kind_words(kind, beside, parent), count, inspect_model.why_none(kind, count))
-            for kind, count in self._answers.counts.items()
-        ]
-        self.examples.show_kinds(entries, self._kind)
-        self._listing = inspect_model.listing(self._answers, self._kind, self._order, self._cell)
-        if len(self._listing) and self._place not in self._listing.place:
-            self._place = int(self._listing.place[0])
-        cell = inspect_model.cell_words(self._cell, self.pair.classes, student, teacher) if self._cell else ""
-        self.examples.show_listing(self._listing, self.pair.classes, cell, self._place)
-        if self._answers.student is None and not len(self._listing):
+        (student, teacher), parent, listing = self.pair.names, self.pair.parent, self._lists.listing
+        self.examples.show_kinds(self._lists.entries(teacher, parent.called if parent else ""), self._lists.kind)
+        if len(listing) and self._place not in listing.place:
+            self._place = int(listing.place[0])
+        cell, classes = self._lists.cell, self.pair.classes
+        said = inspect_model.cell_words(cell, classes, student, teacher) if cell else ""
+        self.examples.show_listing(listing, classes, said, self._place)
+        if self._lists.answers.student is None and not len(listing):
             self.examples.show_note(*NOT_STORED)
         self._look_at_chosen()
 
     def _choose_listed(self, at: int) -> None:
-        self._place, self._own = int(self._listing.place[at]), False
+        self._place, self._own = int(self._lists.listing.place[at]), False
         self._look_at_chosen()
 
     def _show_matrix(self) -> None:
-        counts = inspect_model.matrix(self._answers, self.matrices.current)
+        counts = inspect_model.matrix(self._lists.answers, self.matrices.current)
         student, teacher = self.pair.names
         if counts is not None:
-            self.matrices.show_counts(counts, self.pair.classes, student, teacher, self._cell)
-        elif self._answers.student is None:
+            self.matrices.show_counts(counts, self.pair.classes, student, teacher, self._lists.cell)
+        elif self._lists.answers.student is None:
             self.matrices.show_note(*NOT_STORED)
         else:
             self.matrices.show_note("This takes a teacher", "choose a complete one above that answered the same pictures")
@@ -297,6 +263,7 @@ class InspectView(QWidget):
         data = lineage_model.judged_by(one.data) if one and one.data else None
         missed_with = one.word if one and self._pictures.problem else None
         if self._is_new("pictures", (str(folder), (data or {}).get("cache"), missed_with)):
+            self._looked = self._looked if self._own else None  # it may be none of this data set
             self._later.ask("pictures", lambda: lineage_pictures.pictures(folder, data), self._take_pictures)
 
     def _take_pictures(self, found: Pictures) -> None:
@@ -308,15 +275,13 @@ class InspectView(QWidget):
 
     def _look_at_chosen(self) -> None:
         """That of the list, unless a person looks at one of their own."""
-        array, found = self._pictures.array, np.flatnonzero(self._listing.place == self._place)
+        listing, array = self._lists.listing, self._pictures.array
+        found = np.flatnonzero(listing.place == self._place)
         if not self._own and found.size and array is not None and self._place < len(array):
-            at = int(found[0])
-            classes, label = self.pair.classes, int(self._listing.label[at])
-            called = classes[label] if label < len(classes) else ""
-            png = _png(to_image(channels_last(array[self._place])))
-            row = int(self._listing.row[at])
-            key = (self._asked.get("pictures"), self._place)
-            self._looked = Looked(self.examples.name_of(at), key, {"png": png}, called, row, self._place)
+            at, classes = int(found[0]), self.pair.classes
+            label, key = int(listing.label[at]), (self._asked.get("pictures"), self._place)
+            called, picture = classes[label] if label < len(classes) else "", {"png": png_of(array[self._place])}
+            self._looked = Looked(self.examples.name_of(at), key, picture, called, int(listing.row[at]), self._place)
         self._show_looked()
 
     def look_at(self, looked: Looked) -> None:
@@ -335,24 +300,23 @@ class InspectView(QWidget):
             return
         about = f"label {looked.label}" if looked.label else "its label is not known"
         self.looks.show_title(looked.name, about)
-        self.features.show_picture(looked.place, _place_of(looked.label, self.pair.classes), -1)
-        self._show_said(self._stored(looked.row), looked)
+        self.features.show_picture(looked.place, place_of(looked.label, self.pair.classes), -1)
+        self._show_said(self._stored(looked), looked)
         self._ask_look()
 
-    def _stored(self, row: int) -> list[Said]:
+    def _stored(self, looked: Looked) -> list[Said]:
         """Stored answers to a test picture, the teacher's first."""
-        if row < 0:
-            return []
-        (student, teacher), (ours, theirs) = self.pair.names, self.pair.colours
-        both = ((self._answers.teacher, teacher, theirs), (self._answers.student, student, ours))
-        return [Said(name, color, inspect_model.logits_of(one, row)) for one, name, color in both if one is not None]
+        ours = self._lists.answers.student
+        if ours is None or not 0 <= looked.row < len(ours.index) or ours.index[looked.row] != looked.place:
+            return []  # or they are of another data set
+        (student, teacher), (one, other) = self.pair.names, self.pair.colours
+        both = ((self._lists.answers.teacher, teacher, other), (ours, student, one))
+        return [Said(name, color, inspect_model.logits_of(said, looked.row)) for said, name, color in both if said is not None]
 
     def _show_said(self, said: list[Said], looked: Looked) -> None:
         classes = self.pair.classes
-        label = _place_of(looked.label, classes)
-        self.answers.say_nothing(
-            *(("", "") if said else ("Nobody has named its classes", "its neighbours tell what is like it"))
-        )
+        label = place_of(looked.label, classes)
+        self.answers.say_nothing(*(("", "") if said else NOBODY_SAYS))
         self.answers.dark.show_said(said, classes, label)
 
     # what the assistant makes of it
@@ -413,8 +377,8 @@ class InspectView(QWidget):
             self._show_said(said, looked)
         own = seen["student"].top(1)
         classes = self.pair.classes
-        answer = _place_of(own[0][0], classes) if own else -1
-        self.features.show_picture(looked.place, _place_of(looked.label, classes), answer)
+        answer = place_of(own[0][0], classes) if own else -1
+        self.features.show_picture(looked.place, place_of(looked.label, classes), answer)
 
     def _fail(self, verb: str, key: Hashable, sentence: str) -> None:
         if verb == "look":
@@ -459,13 +423,13 @@ class InspectView(QWidget):
 
     def _open_place(self, place: int, label: int, of_prototypes: bool) -> None:
         """A picture of the map or of a prototype."""
-        array, answers = (self._of_prototypes if of_prototypes else self._pictures).array, self._answers.student
+        array, answers = (self._of_prototypes if of_prototypes else self._pictures).array, self._lists.answers.student
         if array is None or not place < len(array):
             return
         rows = np.flatnonzero(answers.index == place) if answers is not None else np.zeros(0, np.int64)
         row = int(rows[0]) if rows.size else -1
         label = int(answers.labels[row]) if answers is not None and row >= 0 else label
-        classes, png = self.pair.classes, _png(to_image(channels_last(array[place])))
+        classes, png = self.pair.classes, png_of(array[place])
         called = classes[label] if 0 <= label < len(classes) else ""
         self.look_at(Looked(f"picture {place:,}", ("place", place, of_prototypes), {"png": png}, called, row, place))
 
@@ -475,7 +439,7 @@ class InspectView(QWidget):
             return
         arrays, classes = self._near.arrays, [str(name) for name in self._near.facts["classes"]]
         place, label = int(arrays["place"][at]), int(arrays["label"][at])
-        png = _png(to_image(channels_last(arrays["pictures"][at])))
+        png = png_of(arrays["pictures"][at])
         called = classes[label] if label < len(classes) else ""
         self.look_at(Looked(f"training picture {place:,}", ("train", png), {"png": png}, called))
 
@@ -488,8 +452,7 @@ class InspectView(QWidget):
 
     def open_file(self, path: Path) -> None:
         """Look at a picture file."""
-        stamp = path.stat().st_mtime_ns if path.exists() else 0
-        self.look_at(Looked(path.name, (str(path), stamp), {"file": str(path)}))
+        self.look_at(of_file(path))
 
     def paste(self) -> None:
         """Look at the picture, or the picture file, on the clipboard."""
@@ -500,23 +463,20 @@ class InspectView(QWidget):
         """Why an act of this page cannot be done now; empty if it can."""
         if not self._session.runs:
             return "there is no network here yet that could look at a picture"
-        nothing = wish == "paste" and _picture_in(QGuiApplication.clipboard().mimeData()) is None
+        nothing = wish == "paste" and held_in(QGuiApplication.clipboard().mimeData()) is None
         return "there is no picture on the clipboard" if nothing else ""
 
     def focus_filter(self) -> None:
         self.examples.kinds.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _take_mime(self, held: QMimeData) -> bool:
-        found = _picture_in(held)
-        if isinstance(found, Path):
-            self.open_file(found)
-        elif isinstance(found, QImage):
-            png = _png(found)
-            self.look_at(Looked("pasted picture", png, {"png": png}))
+        found = held_in(held)
+        if found is not None:
+            self.look_at(found)
         return found is not None
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _picture_in(event.mimeData()) is not None:
+        if held_in(event.mimeData()) is not None:
             event.acceptProposedAction()
         else:
             event.ignore()  # the window may know it
@@ -565,11 +525,6 @@ class InspectView(QWidget):
             self._asked.pop(part, None)
 
 
-def _place_of(name: str, classes: Sequence[str]) -> int:
-    """-1 for no class."""
-    return classes.index(name) if name in classes else -1
-
-
 def _prototypes_and_pictures(
     run: Run, state: RunState, folder: Path, data: Mapping[str, Any] | None
 ) -> tuple[Prototypes | str, Pictures]:
@@ -590,21 +545,3 @@ def _split(way: Qt.Orientation, parts: tuple[QWidget, ...], sizes: tuple[int, ..
 
 def _act(event: QKeyEvent) -> str:
     return KEYS.get(QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText), "")
-
-
-def _picture_in(held: QMimeData) -> Path | QImage | None:
-    """A picture file, or the pixels of a picture; None for anything else."""
-    files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
-    found = next((path for path in files if path.suffix.lower() in ENDINGS and path.is_file()), None)
-    if found is not None or not held.hasImage():
-        return found
-    image: Any = held.imageData()
-    return image if isinstance(image, QImage) and not image.isNull() else None
-
-
-def _png(image: QImage) -> str:
-    """The picture as the bytes of a file, for a line of JSON."""
-    held = QBuffer()
-    held.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(held, "PNG")  # type: ignore[call-overload]
-    return base64.b64encode(bytes(held.data().data())).decode()

@@ -1,6 +1,7 @@
 """The page for single networks and pictures: what is chosen here changes what is listed, drawn and asked."""
 
 import base64
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from engine import events
 from studio import inspect_looks, inspect_model
 from studio.inspect_asks import InspectAsks
 from studio.lineage_pictures import Pictures
@@ -57,7 +59,7 @@ def listed(view: InspectView) -> list[int]:
 
 def test_that_the_page_opens_with_the_run_that_is_looked_at_and_its_teacher(view: InspectView) -> None:
     assert [one.run for one in both(view)] == ["digits-s0-F1", "digits-s0-F0"]
-    answers = view._answers
+    answers = view._lists.answers
     rows = np.flatnonzero(answers.teacher.correct & ~answers.student.correct)
     assert view.examples.kinds.entries[0].count == len(rows) > 0
     assert sorted(listed(view)) == sorted(answers.student.index[rows].tolist())
@@ -78,7 +80,7 @@ def test_that_the_order_and_the_list_survive_another_student(view: InspectView, 
     view.student.chosen.emit(inspect_model.Network("digits-s0-F2", 20))
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
     assert [one.run for one in both(view)] == ["digits-s0-F2", "digits-s0-F1"], "its teacher comes with it"
-    answers = view._answers
+    answers = view._lists.answers
     assert len(listed(view)) == int((~answers.student.correct & ~answers.teacher.correct).sum())
     view.teacher.chosen.emit(None)
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
@@ -109,10 +111,10 @@ def test_that_the_picture_under_the_keys_is_the_one_whose_answers_are_shown(view
     QTest.keyClick(browser, Qt.Key.Key_Home, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClick(browser, Qt.Key.Key_Right)
     assert browser.current == 1
-    row = int(view._listing.row[1])
+    row = int(view._lists.listing.row[1])
     teacher, student = view.answers.dark.bars._said
     assert (teacher.name, student.name) == ("F0", "F1")
-    assert inspect_model.softened(student.logits, 1) == pytest.approx(view._answers.student.probabilities[row], abs=1e-6)
+    assert inspect_model.softened(student.logits, 1) == pytest.approx(view._lists.answers.student.probabilities[row], abs=1e-6)
 
 
 def test_that_a_run_without_answers_says_when_they_come(dressed, on_screen, follow, helper, tmp_path: Path, qtbot) -> None:
@@ -121,8 +123,36 @@ def test_that_a_run_without_answers_says_when_they_come(dressed, on_screen, foll
     view = InspectView(follow(tmp_path), helper)
     on_screen(view)
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    assert view.examples.kinds.entries[-1].text == "Watched pictures"
     assert view.examples._note.accessibleName() == "No answers are stored yet" and view.examples._note.accessibleDescription()
     assert not any(entry.count for entry in view.examples.kinds.entries)
+
+
+def test_that_a_run_at_work_offers_the_pictures_it_watches(dressed, on_screen, follow, helper, tmp_path: Path, qtbot) -> None:
+    run = toy_lineage.lineage(tmp_path, seeds=(0,))[0]
+    toy_lineage.prepare_data(run)
+    recorded.begin(run)
+    recorded.prepare(run)
+    content = io.BytesIO()
+    np.savez(content, pictures=np.zeros((3, 1, 8, 8), np.uint8), labels=np.array([2, 0, 1]), index=np.array([40, 41, 50]))
+    (run.folder / "artifacts").mkdir()
+    (run.folder / "artifacts" / "a01-step00000000-probe-pictures.npz").write_bytes(content.getvalue())
+    path = "artifacts/a01-step00000000-probe-pictures.npz"
+    recorded.write(run, events.ArtifactSaved(elapsed_s=1.0, kind="probe-pictures", path=path, size=1, sha256="", step=0))
+    recorded.steps(run, 1, 5)
+    folder = run.folder / "checkpoints" / "step-00000005"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"")
+    view = InspectView(follow(tmp_path), helper)
+    view.resize(1180, 640)
+    on_screen(view)
+    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    assert listed(view) == [40, 41, 50]
+    entry = view.examples.kinds.entries[-1]
+    assert (entry.text, entry.count, view.looks.accessibleDescription()) == ("Watched pictures", 3, "label star")
+    assert helper.asked[-1][0] == "look" and helper.asked[-1][1]["networks"] == {
+        "student": {"run": run.name, "step": 5, "part": "model"},
+    }  # fmt: skip
 
 
 # ---- pictures that the assistant looks at --------------------------------------------------------------------------------
