@@ -121,6 +121,14 @@ def _parser() -> argparse.ArgumentParser:
         "--which", choices=("student", "teacher"), help="of a run that keeps both (default: what it is kept for)"
     )
 
+    attend_ = _verb(verbs, "attend", attend, "where a run's networks look on any picture, head by head, as one PNG")
+    attend_.add_argument("run", metavar="RUN")
+    attend_.add_argument("image", type=Path, metavar="IMAGE", help="the middle of it is read, as large as the run's pictures")
+    attend_.add_argument("-o", dest="target", type=Path, metavar="FILE", help="default: extras/attend-.../ in the run's folder")
+    attend_.add_argument("--step", type=int, metavar="N", help="of this checkpoint (default: the newest)")
+    attend_.add_argument("--which", choices=("student", "teacher", "both"), default="both", help="default: both, if there are")
+    attend_.add_argument("--threshold", type=float, default=0.6, metavar="SHARE", help="of a map that is marked (default 0.6)")
+
     _verb(verbs, "doctor", doctor, "versions, device and why, Qt, known-bad versions, speed of the workspace")
 
     assist_ = verbs.add_parser("assist")  # without help it is not listed: the window's own helper
@@ -428,6 +436,14 @@ def export(asked: argparse.Namespace) -> int:
     from engine import exports
 
     print(exports.export(_run(asked, asked.run), asked.to, asked.target, asked.step, asked.which))
+    return 0
+
+
+def attend(asked: argparse.Namespace) -> int:
+    from engine import attend as room
+
+    for line in room.attend(_run(asked, asked.run), asked.image, asked.target, asked.step, asked.which, asked.threshold):
+        print(line)
     return 0
 
 

@@ -96,6 +96,24 @@ def newest_valid(run: Run, until: int | None = None) -> Path | None:
     return None
 
 
+def chosen(run: Run, step: int | None) -> Path:
+    """The checkpoint of that step as `--step` names it, or the newest that is whole; weights alone will do. Raises Refused."""
+    found = {checkpoint_step(folder): folder for folder in run.checkpoint_folders()}
+    if not found:
+        raise Refused(f"{run.name} has no checkpoint yet; train it first")
+    if step is None:
+        newest = next((folder for folder in reversed(found.values()) if is_valid(folder)), None)
+        if newest is None:
+            raise Refused(f"every checkpoint of {run.name} is damaged; `filial resume {run.name}` trains on from what is left")
+        return newest
+    there = ", ".join(map(str, found))
+    if step not in found:
+        raise Refused(f"--step: {run.name} has no checkpoint at step {step}; there are {there}")
+    if not is_valid(found[step]):
+        raise Refused(f"--step: the checkpoint of {run.name} at step {step} is damaged; there are {there}")
+    return found[step]
+
+
 def is_valid(folder: Path) -> bool:
     """Whether the tensors on disk are those that were written. Weights alone are valid too."""
     try:

@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from engine.exports.card import Made
 from engine.fields import tag_of
 from engine.models import imported
 from engine.recipe import RunRecipe
-from engine.run import Refused, Run, checkpoint_step
+from engine.run import Refused, Run
 
 NOISE = 12  # pictures, where a run kept none of its own
 
@@ -179,7 +178,7 @@ def _transformer(network: Any) -> Iterator[tuple[str, int]]:
 def load(run: Run, to: str, step: int | None, which: str | None) -> Network:
     """The network of a checkpoint. Raises Refused where there is none, saying which there are."""
     known, data = decide.read(run), run.data()
-    folder = _folder(run, step)
+    folder = checkpoint.chosen(run, step)
     if known is None or data is None:
         raise Refused(f"{run.name} has no effective.toml or no data.json, so nobody knows what its network was trained on")
     torch.set_num_threads(1)  # a run may be training beside us
@@ -207,24 +206,6 @@ def load(run: Run, to: str, step: int | None, which: str | None) -> Network:
         tensors=tensors,
         data=data,
     )
-
-
-def _folder(run: Run, step: int | None) -> Path:
-    """The checkpoint of that step, or the newest that is whole."""
-    found = {checkpoint_step(folder): folder for folder in run.checkpoint_folders()}
-    if not found:
-        raise Refused(f"{run.name} has no checkpoint to export yet; train it first")
-    if step is None:
-        newest = next((folder for folder in reversed(found.values()) if checkpoint.is_valid(folder)), None)
-        if newest is None:
-            raise Refused(f"every checkpoint of {run.name} is damaged; `filial resume {run.name}` trains on from what is left")
-        return newest
-    there = ", ".join(map(str, found))
-    if step not in found:
-        raise Refused(f"--step: {run.name} has no checkpoint at step {step}; there are {there}")
-    if not checkpoint.is_valid(found[step]):
-        raise Refused(f"--step: the checkpoint of {run.name} at step {step} is damaged; there are {there}")
-    return found[step]
 
 
 def _whose_teacher(run: Run, to: str, teacher: decide.Teacher | None) -> str:

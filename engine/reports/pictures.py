@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.heat import coloured
 from engine.reports.gathered import Gathered, Seen
 from engine.reports.page import Html, element
 
 SHOWN, TILE, GAP = 8, 80, 4
 ROOM = 1_000_000  # bytes of all pictures together: a page that is sent about stays small
-HEAT = ((0, 0, 4), (60, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))  # dark to light
 ROWS = 6  # generations at most
 Bytes = NDArray[np.uint8]
 
@@ -78,11 +78,7 @@ def _heat(one: Seen) -> list[Bytes]:
     if maps is None:
         return []
     maps_Phw = maps[:SHOWN].astype(np.float64)
-    maps_Phw = maps_Phw.mean(1) if maps_Phw.ndim == 4 else maps_Phw
-    shares_Phw = maps_Phw / np.maximum(maps_Phw.max((1, 2), keepdims=True), 1e-12)
-    stops = np.linspace(0, 1, len(HEAT))
-    colours = [np.interp(np.clip(shares_Phw, 0, 1), stops, [stop[channel] for stop in HEAT]) for channel in range(3)]
-    return list(np.rint(np.stack(colours, axis=-1)).astype(np.uint8))
+    return list(coloured(maps_Phw.mean(1) if maps_Phw.ndim == 4 else maps_Phw))
 
 
 def _strip(title: str, tiles: Sequence[Bytes]) -> Html:

@@ -148,7 +148,7 @@ def test_that_a_damaged_checkpoint_is_passed_over_and_refused_by_its_step(vit: R
 
 
 def test_that_a_run_without_a_checkpoint_says_so(sample: Workspace) -> None:
-    with pytest.raises(Refused, match="sample-s3-F0 has no checkpoint to export yet; train it first"):
+    with pytest.raises(Refused, match="sample-s3-F0 has no checkpoint yet; train it first"):
         exports.export(sample.run("sample-s3-F0"), "safetensors")
 
 
