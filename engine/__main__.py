@@ -129,6 +129,23 @@ def _parser() -> argparse.ArgumentParser:
     attend_.add_argument("--which", choices=("student", "teacher", "both"), default="both", help="default: both, if there are")
     attend_.add_argument("--threshold", type=float, default=0.6, metavar="SHARE", help="of a map that is marked (default 0.6)")
 
+    probe_ = _verb(verbs, "probe", probe, "measure a stored checkpoint as training does; events stay as they are")
+    probe_.add_argument("run", metavar="RUN")
+    which = probe_.add_mutually_exclusive_group()
+    which.add_argument(
+        "--step", type=int, action="append", default=[], metavar="N", help="default: the newest; may be repeated"
+    )
+    which.add_argument("--all", action="store_true", help="of every checkpoint there is")
+    for name, words in (
+        ("knn", "the 20 nearest training pictures, by features"),
+        ("linear", "a linear layer on frozen features, by gradient descent"),
+        ("logreg", "the same by logistic regression, C chosen among 45 on the validation pictures"),
+        ("rank", "rank and spread of the student's features"),
+        ("attention", "maps of the probe pictures, and their measures"),
+    ):
+        probe_.add_argument(f"--{name}", action="append_const", const=name, dest="probes", help=words)
+    probe_.add_argument("--json", action="store_true", help="as JSON")
+
     _verb(verbs, "doctor", doctor, "versions, device and why, Qt, known-bad versions, speed of the workspace")
 
     assist_ = verbs.add_parser("assist")  # without help it is not listed: the window's own helper
@@ -445,6 +462,12 @@ def attend(asked: argparse.Namespace) -> int:
     for line in room.attend(_run(asked, asked.run), asked.image, asked.target, asked.step, asked.which, asked.threshold):
         print(line)
     return 0
+
+
+def probe(asked: argparse.Namespace) -> int:
+    from engine import probe as room
+
+    return room.probe(_run(asked, asked.run), None if asked.all else asked.step, asked.probes or [], asked.json)
 
 
 def doctor(asked: argparse.Namespace) -> int:

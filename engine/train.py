@@ -169,7 +169,7 @@ class Training:
         path = self.run.folder / "data.json"
         if not path.exists():
             processes.write_aside(path, msgspec.json.format(card, indent=1))
-        elif _described(path.read_bytes()) != _described(card):
+        elif described(path.read_bytes()) != described(card):
             raise Failed(f"the data is not what this run began with: {path} describes other pictures. Bring the old data back")
 
     def build(self) -> None:
@@ -274,12 +274,7 @@ class Training:
             raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
         if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
             raise Refused(f"teacher: {pinned.run} {LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE}")
-        teacher = checkpoint.read_state(folder).build.network()
-        if by_heads:
-            learned = decide.read(Run(folder.parents[1]))
-            return methods.headed(pinned.run, learned and learned.recipe.method, teacher, checkpoint.load_kept(folder))
-        checkpoint.load_model(folder, teacher)
-        return teacher
+        return load_frozen(pinned, self.run.workspace, by_heads)
 
     def keep_answers(self, teacher: decide.Teacher) -> Answers:
         """Where the frozen teacher's outputs are kept. Everything that one of them depends on is in the name of its file."""
@@ -662,6 +657,17 @@ class Training:
         return round(step / self.batches.per_epoch, 6)
 
 
+def load_frozen(pinned: decide.Teacher, workspace: Path, by_heads: bool) -> torch.nn.Module:
+    """A teacher as its checkpoint has it; one that learned without labels answers with its heads. Raises Refused."""
+    folder = pinned.folder(workspace)
+    teacher = checkpoint.read_state(folder).build.network()
+    if by_heads:
+        learned = decide.read(Run(folder.parents[1]))
+        return methods.headed(pinned.run, learned and learned.recipe.method, teacher, checkpoint.load_kept(folder))
+    checkpoint.load_model(folder, teacher)
+    return teacher
+
+
 def learn(
     method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int, clip: float, precision: str
 ) -> dict[str, Tensor]:
@@ -714,7 +720,7 @@ def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups)
 
 
-def _described(card: bytes) -> dict[str, Any]:
+def described(card: bytes) -> dict[str, Any]:
     """What data.json says of the pictures; nothing of one that is damaged."""
     with contextlib.suppress(msgspec.MsgspecError):
         return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None}
