@@ -17,4 +17,5 @@ def coloured(maps_Xhw: NDArray[Any]) -> NDArray[np.uint8]:
     shares_Xhw = np.clip(maps_Xhw / np.maximum(maps_Xhw.max((-2, -1), keepdims=True), 1e-12), 0, 1)
     places = np.linspace(0, 1, len(STOPS))
     channels = [np.interp(shares_Xhw, places, [stop[channel] for stop in STOPS]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colours

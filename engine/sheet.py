@@ -100,7 +100,8 @@ def _border(marked_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What lies in it, two pixels deep along its edge: where all is marked, along the picture's."""
     inner = np.pad(marked_HW, 2)
     sides = [inner[2 + y : y + 2 + TILE, 2 + x : x + 2 + TILE] for y in (-2, 0, 2) for x in (-2, 0, 2)]
-    return marked_HW & ~np.logical_and.reduce(sides)
+    border: NDArray[np.bool_] = marked_HW & ~np.logical_and.reduce(sides)
+    return border
 
 
 def _rgb(picture_CHW: Bytes) -> Bytes:
