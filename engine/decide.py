@@ -182,7 +182,7 @@ def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
         raise Refused(f"teacher: {asked.teacher} {what} in {run.workspace}; train it first (`filial resume {asked.teacher}`)")
     step = state.step
     if getattr(asked.method, "teacher_checkpoint", "last") == "best" and (best := state.best(state.headline)):
-        step = best[1]
+        step = best[1] or step  # before the first step nothing was kept
     step = getattr(asked.method, "teacher_step", 0) or step
     folder = teacher.folder / "checkpoints" / f"step-{step:08d}"
     if not folder.exists():

@@ -31,7 +31,7 @@ EITHER = (Dinov2,)  # of these, methods that learn from a run of another lineage
 LONELY = "picture leaves BatchNorm nothing to compare it with: its statistics would be those of this one picture"
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-BEGINS = ("weights", "partial", "freeze")  # fields of a network that say how it starts and not what it is
+BEGINS = ("weights", "partial", "head_epochs", "freeze")  # fields of a network that say how it starts and not what it is
 _WEIGHTS_OF = re.compile(r"(?P<run>[A-Za-z0-9][A-Za-z0-9._-]*-s(?:\d+|\{seed\})-F\d+(?:-fork\d+)*)(?:@(?P<step>\d+))?")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -41,6 +41,7 @@ _PARTIAL = knob(
     "Partial weights",
     "Start from the file even if it lacks more than a tenth of the network: what is missing starts at random.",
 )
+_HEAD_EPOCHS = knob("Head first", "Epochs in which the classifier, or the head of a method without labels, learns alone while the rest stays as model.weights made it. Then all of it learns.", unit="epochs", ge=0, le=100_000, why="a head at random would first pull apart what the weights know (Kumar et al. 2022, arXiv:2202.10054); 0 lets all learn at once")  # fmt: skip
 _FREEZE = knob("Freeze", "Train the classifier only: the rest stays as model.weights made it, with its BatchNorm statistics.")
 
 
@@ -50,6 +51,7 @@ class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"
     width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
+    head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -60,6 +62,7 @@ class Resnet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="resnet"):
     width: Annotated[int, knob("Width", "Channels of the first stage.", unit="channels", ge=4, le=512, source="paper", why="He et al. 2016")] = 16  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
+    head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -72,6 +75,7 @@ class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet")
     reduction: Annotated[float, knob("Reduction", "Share of the channels that stay between two blocks.", gt=0, le=1, source="paper", why="DenseNet-BC: Huang et al. 2017")] = 0.5  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
+    head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -88,6 +92,7 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     layer_scale: Annotated[float, knob("LayerScale", "What each residual branch is multiplied by at first, learned for each feature; keeps deep networks steady. 0 does without.", ge=0, le=1, why="DINOv2: 1e-5; shallow networks need none")] = 0.0  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
+    head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -97,6 +102,7 @@ class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
     variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
+    head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
     freeze: Annotated[bool, _FREEZE] = False
 
 
@@ -626,6 +632,7 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
         problem = f"{marks[0]} lies within the warm-up of schedule.warmup_epochs = {recipe.schedule.warmup_epochs:g}"
         yield RecipeError("schedule.milestones", problem + "; shorten the warm-up, or begin to fall later")
     yield from _model_contradictions("model", recipe.model)
+    yield from _head_contradictions("model", recipe.model, epochs)
     if recipe.training.batch * fewest_crops(recipe.method) < 2 and has_batch_norm(recipe.model):
         remedy = "write 2 or more" + (
             "" if isinstance(recipe.model, Timm) else ', or a network without it, such as model.name = "vit"'
@@ -684,6 +691,19 @@ def _model_contradictions(path: str, model: Model | SameModel) -> Iterator[Recip
         yield RecipeError(f"{path}.width", f"{problem}; write {nearest_width}")
 
 
+def _head_contradictions(path: str, model: Model | SameModel, epochs: int) -> Iterator[RecipeError]:
+    if isinstance(model, SameModel) or not model.head_epochs:
+        return
+    if not model.weights:
+        problem = f"{model.head_epochs} would keep a network at random as it is; write {path}.weights, or 0"
+        yield RecipeError(f"{path}.head_epochs", problem)
+    elif model.freeze:
+        yield RecipeError(f"{path}.head_epochs", f"{model.head_epochs}, but {path}.freeze keeps the rest for ever; write 0")
+    elif model.head_epochs >= epochs:
+        problem = f"{model.head_epochs} are all of training.epochs = {epochs}"
+        yield RecipeError(f"{path}.head_epochs", f"{problem}; write fewer, or {path}.freeze = true and 0")
+
+
 def _crop_contradictions(method: Dino, model: Model) -> Iterator[RecipeError]:
     for kind in ("global", "local"):
         low, high = getattr(method, f"{kind}_scale_low"), getattr(method, f"{kind}_scale_high")
@@ -732,6 +752,7 @@ def _dinov2_contradictions(method: Dinov2, recipe: Experiment) -> Iterator[Recip
 
 def _lineage_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
     yield from _model_contradictions("teacher_model", recipe.teacher_model)
+    yield from _head_contradictions("teacher_model", recipe.teacher_model, recipe.training.epochs)
     if not recipe.generations and not isinstance(recipe.teacher_model, SameModel):
         yield RecipeError("teacher_model.name", 'is F0\'s network where it has students, but generations = 0; write 1 or more, or "same"')  # fmt: skip
     if not recipe.seeds:

@@ -8,7 +8,7 @@ import contextlib
 import errno
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class Training:
         self.ready = False  # everything is built and resumed: wishes can be granted, the step can be saved
         self.finite = True  # so far as is known
         self.found: list[events.Diagnosed] = []  # by the watchdog, since it was last heeded
+        self.thaw: Callable[[], None] | None = None  # while the head learns alone: lets the rest learn too
 
     def through(self) -> events.Finished:
         with contextlib.ExitStack() as leases:
@@ -124,6 +125,8 @@ class Training:
                 self.prepare(leases)
                 self.build()
                 self.resume()
+                if self.begins_elsewhere and not self.step:
+                    self.look_before()
                 if self.at_epoch_end() and not self.is_probed():  # killed between the epoch's last step and its probes
                     self.end_epoch()
                 while self.step < self.total_steps:
@@ -221,6 +224,11 @@ class Training:
             pictures = plural(len(self.batches), "training picture")
             problem = f"of {pictures} in steps of {asked.training.batch} the smallest is 1, and 1 {recipe.LONELY}"
             raise Failed(f"training.batch: {problem}; write {asked.training.batch + 1} or more")
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        """With weights that were made elsewhere, which may be worth something before the first step."""
+        return bool(self.asked.model.weights)
 
     def plan(self) -> None:
         """What goes with the step, for us and for the method."""
@@ -367,6 +375,7 @@ class Training:
         self.waited_s += time.perf_counter() - began
         if place == 0:
             self.tell_of_crops(epoch)
+        self.warm_head(epoch)
         self.set_rates()
         self.seed("step", self.asked.seed, self.step)  # dropout too is a function of the step
         values = learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, self.decided.precision)
@@ -384,6 +393,17 @@ class Training:
         if now != before:
             sizes = " and ".join(count(view.size) for view in now)
             self.attempt.record(events.PhaseBegan(name="training", detail=f"crops of {sizes} px from epoch {epoch + 1} on"))
+
+    def warm_head(self, epoch: int) -> None:
+        """The head alone learns in the first epochs: a function of the epoch, so that a resumed run does the same."""
+        warming, n = epoch < self.asked.model.head_epochs, self.asked.model.head_epochs
+        if warming and self.thaw is None:
+            self.thaw = imported.freeze_backbone(self.method.student)
+            self.attempt.record(events.PhaseBegan(name="training", detail=f"the head learns alone until epoch {n} is done"))
+        elif not warming and self.thaw is not None:
+            self.thaw()
+            self.thaw = None
+            self.attempt.record(events.PhaseBegan(name="training", detail=f"the whole network learns from epoch {n + 1} on"))
 
     def pass_over(self) -> None:
         """A step without learning: its batch has done harm once."""
@@ -494,7 +514,7 @@ class Training:
 
     def begin_again(self, step: int) -> None:
         """What the next attempt would do, within this one."""
-        self.ready, self.finite, self.found = False, True, []
+        self.ready, self.finite, self.found, self.thaw = False, True, [], None
         del self.batches, self.method, self.optimizer, self.probed  # room for their successors
         self.known = decide.read(self.run)
         assert self.known is not None
@@ -529,6 +549,12 @@ class Training:
     def probe(self) -> None:
         for split, values in during(self.probed):
             self.measured(split, values)
+
+    def look_before(self) -> None:
+        """What the weights a run begins with are worth to their neighbours, for what follows to be held against."""
+        if not self.method.classifies and not any(name.startswith("knn/") for name in self.attempt.state.curves):
+            for split, values in during(self.probed):
+                self.measured(split, {name: value for name, value in values.items() if name.startswith("knn/")})
 
     def save_maps(self) -> None:
         found = self.probed.maps()

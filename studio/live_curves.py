@@ -193,11 +193,23 @@ def references(shown: Page, one: Followed, teacher: Followed | None = None) -> l
     """Levels to measure oneself by: the loss of a network that only guesses, the accuracy of the one that teaches."""
     if shown.key == "objective":
         return _guessing(one)
+    if shown.key == "knn":
+        return _before(one)
     value = taught_at(one, teacher) if shown.key == "accuracy" and teacher is not None else None
     if value is None or teacher is None:
         return []
     name = phrases.teacher_short(one, teacher)
     return [Reference(value, f"teacher {name}", theme.generation_color(teacher.generation), name)]
+
+
+def _before(one: Followed) -> list[Reference]:
+    """What the weights that it began with were worth before the first step."""
+    for metric in ("knn/teacher@val", "knn/student@val"):
+        curve = one.state.curves.get(metric)
+        if curve is not None and (at := np.flatnonzero(curve.kept & (curve.steps == 0))).size:
+            value = float(curve.values[at[0]])
+            return [Reference(value, f"before training {words.percent(value)}")]
+    return []
 
 
 def _guessing(one: Followed) -> list[Reference]:

@@ -28,7 +28,7 @@ def put_away(run: Run) -> Path:
 
 
 def warning(names: Sequence[str], learners: Sequence[str], learning: bool = True) -> str:
-    """What it costs others that these runs go; not `learning`: some of them start from their weights."""
+    """What it costs others that these runs go. Not `learning`: some of them begin with their weights."""
     if not learning:
         need = "needs" if len(learners) == 1 else "need"
         without = "the weights it starts from" if len(learners) == 1 else "the weights or teachers they start from"

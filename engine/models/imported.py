@@ -8,7 +8,7 @@ people's names for the same weights are in layouts.py.
 import argparse
 import math
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -200,16 +200,27 @@ def classifier_names(network: nn.Module) -> list[str]:
     return [name for name, module in network.named_modules() if any(module is head for head in heads)]
 
 
-def freeze_backbone(network: nn.Module) -> None:
+def freeze_backbone(network: nn.Module) -> Callable[[], None]:
     """Only the classifier learns. The rest keeps its weights and works in evaluation mode whatever mode is asked for, so that
-    dropout is off and BatchNorm keeps the statistics it came with."""
+    dropout is off and BatchNorm keeps the statistics it came with. Gives back what lets it all learn again."""
     heads = classifier_names(network)
+    frozen = [weight for name, weight in network.named_parameters() if weight.requires_grad and not _within(name, heads)]
+    hooks = []
     for name, weight in network.named_parameters():
-        weight.requires_grad_(_within(name, heads))
+        weight.requires_grad_(weight.requires_grad and _within(name, heads))
     for name, module in network.named_modules():
         around = not name or any(_within(head, [name]) for head in heads)
         if not around and not _within(name, heads):
-            module.register_forward_pre_hook(_in_evaluation)
+            hooks.append(module.register_forward_pre_hook(_in_evaluation))
+
+    def release() -> None:
+        for hook in hooks:
+            hook.remove()
+        for weight in frozen:
+            weight.requires_grad_(True)
+        network.train(network.training)
+
+    return release
 
 
 def _in_evaluation(module: nn.Module, _inputs: Any) -> None:

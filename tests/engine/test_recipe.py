@@ -166,6 +166,18 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
             "model.freeze: true would freeze a network at random; write model.weights, or model.freeze = false",
         ),
         (
+            ["model.head_epochs=2"],
+            "model.head_epochs: 2 would keep a network at random as it is; write model.weights, or 0",
+        ),
+        (
+            ["model.weights=x.pth", "model.freeze=true", "model.head_epochs=2"],
+            "model.head_epochs: 2, but model.freeze keeps the rest for ever; write 0",
+        ),
+        (
+            ["model.weights=x.pth", "model.head_epochs=40"],
+            "model.head_epochs: 40 are all of training.epochs = 40; write fewer, or model.freeze = true and 0",
+        ),
+        (
             ["model.partial=true"],
             "model.partial: true, but model.weights is empty; write model.partial = false",
         ),

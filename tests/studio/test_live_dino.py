@@ -374,3 +374,15 @@ def test_that_colours_of_another_shape_are_refused_in_words(run: Run, shape: tup
     np.savez(path, **arrays)
     with pytest.raises(live_snapshots.Unreadable):
         live_snapshots.read_looks(run.folder, "artifacts/a01-step00000005-attention.npz", "attention", 3)
+
+
+def test_that_what_weights_were_worth_before_training_is_a_line_to_beat(tmp_path: Path) -> None:
+    run = recorded.without_labels(tmp_path)[0]
+    recorded.begin(run)
+    recorded.prepare(run)
+    assert live_curves.references(live_pages.PAGES["knn"], told(run)) == []
+    for step, value in ((0, 0.4), (9, 0.3)):
+        values = {"knn/student": value, "knn/teacher": value}
+        recorded.write(run, events.Measured(elapsed_s=2.0, step=step, epoch=0.0, split="val", values=values))
+    (line,) = live_curves.references(live_pages.PAGES["knn"], told(run))
+    assert (line.y, line.words) == (0.4, "before training 40.0\u2009%")

@@ -128,3 +128,65 @@ def test_that_the_queue_puts_a_run_behind_the_one_it_starts_from_and_lets_it_wai
     assert [(entry.standing, entry.behind) for entry in look(queue)] == [("ready", ""), ("waiting", "dino-s0-F0")]
     with pytest.raises(Exception, match="warm-s0-F0 starts from dino-s0-F0, which must come before it"):
         queue.move(["dino-s0-F0"], 2)
+
+
+# ---- the head first -----------------------------------------------------------------------------------------------------
+
+FIRST = ("model.head_epochs=1", "training.epochs=3", "optimizer.momentum=0.9")
+
+
+def test_that_the_head_learns_alone_at_first_and_then_all_does(workspace: Workspace, dino: Run) -> None:
+    (run,) = workspace.create(warm(*FIRST, "keep.snapshots=9"))
+    assert train(run) == 0
+    theirs, first, last = (load_file(path) for path in (at(dino, 6), at(run, 3, "model"), at(run, 9, "model")))
+    head = {"classify.weight", "classify.bias"}
+    assert {name for name in first if not torch.equal(first[name], theirs[name])} == head
+    assert {name for name in last if not torch.equal(last[name], first[name])} == set(last)
+    told = [line.text for line in run.state().log if "learns" in line.text]
+    assert told == ["the head learns alone until epoch 1 is done", "the whole network learns from epoch 2 on"]
+
+
+@pytest.mark.parametrize("network", ["vit", "small_cnn"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_that_a_run_resumed_around_the_end_of_the_head_start_equals_an_unbroken_one(
+    workspace: Workspace, network: str, optimizer: str
+) -> None:
+    """Dropout, BatchNorm and momenta included: what has not learned yet has none. Steps 1 to 6 are the head's alone."""
+    changes = ["model.head_epochs=2", "training.epochs=4", f"optimizer.name={optimizer}", *ALONE[:2]]
+    changes += [*VIT[:-1], "model.drop_path=0.2"] if network == "vit" else []
+    source = toy(*changes[2:], "lineage=source", "training.epochs=1")
+    (theirs,) = workspace.create(source)
+    assert train(theirs) == 0
+    start = f"model.weights={theirs.name}"
+    (whole,) = workspace.create(toy(*changes, start, "lineage=whole", "keep.full=3"))
+    assert train(whole) == 0
+    for step in (4, 6, 10):  # goes on from step 3, 6, 9
+        (run,) = workspace.create(toy(*changes, start, f"lineage=died{step}", "keep.full=3"))
+        die_at(run, step)
+        assert train(run) == 0
+        assert weights(run, 12) == weights(whole, 12)
+
+
+# ---- before the first step ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["dino", "dinov2"])
+def test_that_neighbours_are_asked_before_the_first_step_of_a_run_from_weights(
+    workspace: Workspace, dino: Run, method: str
+) -> None:
+    named = (*DINO, f"method.name={method}", f"lineage={method}-on")
+    (run,) = workspace.create(toy(*named, "model.weights=dino-s0-F0", "model.head_epochs=1"))
+    assert train(run) == 0
+    curves = run.state().curves
+    assert curves["knn/teacher@val"].steps.tolist() == [0, 3, 6] and "feature/rank@val" in curves
+    assert curves["feature/rank@val"].steps.tolist() == [3, 6]
+    last = dino.state().curves["knn/teacher@val"].last
+    assert curves["knn/student@val"].values[0] == curves["knn/teacher@val"].values[0] == pytest.approx(last)
+    assert 0 not in dino.state().curves["knn/teacher@val"].steps, "without weights there is nothing to be measured yet"
+
+
+def test_that_a_run_that_began_again_is_not_measured_twice(workspace: Workspace, dino: Run) -> None:
+    (run,) = workspace.create(toy(*DINO, "lineage=on", "model.weights=dino-s0-F0"))
+    die_at(run, 1)
+    assert train(run) == 0
+    assert run.state().curves["knn/teacher@val"].steps.tolist() == [0, 3, 6]
