@@ -231,6 +231,15 @@ class Tail:
         self._offset = 0
         self._half = b""
 
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._offset
+
+    def skip_to(self, offset: int) -> None:
+        """Of what comes before a brief is at hand."""
+        self._offset = offset
+
     def read_into(self, state: RunState) -> int:
         """Fold the next slice. Returns the bytes read: 0 when there is nothing new."""
         try:
@@ -263,10 +272,16 @@ class Workspace:
 
     def runs(self) -> list[Run]:
         """Every run here, ordered by lineage, seed and generation."""
-        if not self.folder.is_dir():
+        return [self.run(name) for name in sorted(self.names(), key=sort_key)]
+
+    def names(self, known: Container[str] = ()) -> list[str]:
+        """The names of the runs here, in no order. A folder that is `known` to hold a run is not opened again for that."""
+        folder = str(self.folder)
+        try:
+            there = os.listdir(folder)  # noqa: PTH208 -- a path object for each of ten thousand costs more than the listing
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        found = [Run(entry) for entry in self.folder.iterdir() if (entry / "recipe.toml").is_file()]
-        return sorted(found, key=lambda run: _sort_key(run.name))
+        return [name for name in there if name in known or os.path.isfile(f"{folder}/{name}/recipe.toml")]  # noqa: PTH113
 
     def create(self, file: RecipeFile) -> list[Run]:
         """The folders of a lineage's runs, made now or already there. A different recipe under an existing name is refused.
@@ -314,7 +329,8 @@ class Workspace:
         return run
 
 
-def _sort_key(name: str) -> tuple[str, int, int, str]:
+def sort_key(name: str) -> tuple[str, int, int, str]:
+    """Orders runs by lineage, seed and generation."""
     lineage, _, rest = name.rpartition("-s")
     seed, _, generation = rest.partition("-F")
     head = generation.split("-")[0]

@@ -56,10 +56,10 @@ class Curve:
     kept bool [n], False for points that a later resume abandoned.
     """
 
-    def __init__(self) -> None:
-        self._rows = np.empty((64, 4))
-        self._attempts = np.empty(64, dtype=np.int64)
-        self._kept = np.empty(64, dtype=bool)
+    def __init__(self, room: int = 64) -> None:
+        self._rows = np.empty((room, 4))
+        self._attempts = np.empty(room, dtype=np.int64)
+        self._kept = np.empty(room, dtype=bool)
         self._size = 0
 
     def __len__(self) -> int:

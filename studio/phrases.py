@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from engine import words
+from engine.brief import PACE_EPOCHS
 from engine.commands import Stop
 from engine.recipe import Densenet, Model, Resnet, SmallCnn, Timm, Vit
 from engine.state import HEADLINES
@@ -33,7 +34,7 @@ WHAT_MATTERS = {  # the first there is: that which checkpoints are told apart by
     for name in (*HEADLINES, UNLABELLED)
 }
 PLACES = ("next", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")  # in the queue
-PACE_EPOCHS = 2  # the time left rests on the newest epochs, probes and checkpoints included
+
 LONGEST_REASON = 90  # letters of a failure's reason in a line
 
 

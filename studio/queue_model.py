@@ -91,28 +91,63 @@ def _matches(one: Followed, text: str) -> bool:
     """Every word is somewhere in its name or its title; a number stands there by itself, so that seed 1 is not also F1."""
     if not text:
         return True
-    said = f"{one.name} {phrases.run_title(one)} {one.word} {standing(one)}".lower()
-    numbers = re.findall(r"\w+", said)
+    said, numbers = one.keep("said", _said)
     return all(part in (numbers if part.isdigit() else said) for part in text.lower().split())
+
+
+def _said(one: Followed) -> tuple[str, frozenset[str]]:
+    """All that is looked through, and the words in it."""
+    said = f"{one.name} {phrases.run_title(one)} {one.word} {standing(one)}".lower()
+    return said, frozenset(re.findall(r"\w+", said))
 
 
 # ---- rows ----------------------------------------------------------------------------------------------------------------
 
 
-def rows(following: Following, wanted: Wanted, ends: Mapping[str, float], now: float) -> list[Row]:
-    """What the table shows, from above."""
+Block = tuple[object, tuple[int, float], list[Row]]  # what the rows of a lineage were made of, when its turn is, the rows
+Blocks = dict[str, Block]
+
+
+def rows(
+    following: Following, wanted: Wanted, ends: Mapping[str, float], now: float, blocks: Blocks | None = None
+) -> list[Row]:
+    """What the table shows, from above. `blocks` keeps the rows of lineages in which nothing happens from time to time."""
+    blocks = {} if blocks is None else blocks
     sizes: dict[str, int] = {}
     for one in following.runs:
         sizes[one.lineage] = sizes.get(one.lineage, 0) + 1
-    shown = [one for one in following.runs if belongs(one, wanted.segment, following) and _matches(one, wanted.text)]
     lineages: dict[str, list[Followed]] = {}
-    for one in shown:
-        lineages.setdefault(one.lineage, []).append(one)
+    everything = wanted.segment == "All" and not wanted.text
+    for one in following.runs:
+        if everything or (belongs(one, wanted.segment, following) and _matches(one, wanted.text)):
+            lineages.setdefault(one.lineage, []).append(one)
     writer = _Writer(following, wanted, ends, now)
-    found: list[Row] = []
-    for name, runs in sorted(lineages.items(), key=lambda item: _turn(item[1])):
-        found += writer.lineage(name, runs) if sizes[name] > 1 else [writer.single(runs[0], 0)]
-    return found
+    found = [_block(name, runs, sizes[name] > 1, writer, blocks) for name, runs in lineages.items()]
+    found.sort(key=lambda block: block[1])
+    return [row for block in found for row in block[2]]
+
+
+def _block(name: str, runs: list[Followed], grouped: bool, writer: "_Writer", blocks: Blocks) -> Block:
+    """The rows of a lineage, as they were if nothing that they say can be different."""
+    made_of = _made_of(name, runs, grouped, writer)
+    if made_of is not None and name in blocks and blocks[name][0] == made_of:
+        return blocks[name]
+    written = list(writer.lineage(name, runs)) if grouped else [writer.single(runs[0], 0)]
+    blocks[name] = made_of, _turn(runs), written
+    return blocks[name]
+
+
+def _made_of(name: str, runs: Sequence[Followed], grouped: bool, writer: "_Writer") -> object:
+    """All that the rows rest on; None where they also tell the time, or what a run of another lineage does."""
+    parts: list[object] = [grouped, int(writer.now // 900), f"lineage {name}" in writer.wanted.folded]
+    for one in runs:
+        teacher = writer.following.source_of(one)
+        outside = teacher is not None and teacher.lineage != name
+        if one.at_work or one.expected or (one.place and writer.ends) or (one.word == "blocked" and (outside or not teacher)):
+            return None
+        parts += [one, one.version, teacher.version if teacher is not None else None]
+    open_ = [key for key in writer.wanted.unfolded if key.startswith(f"generation {name} ")]
+    return [*parts, *open_]
 
 
 def _turn(runs: Sequence[Followed]) -> tuple[int, float]:

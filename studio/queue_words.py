@@ -8,7 +8,6 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
-from weakref import WeakKeyDictionary
 
 from engine import words
 from studio import phrases
@@ -20,7 +19,6 @@ Standing = Literal[
 ]  # fmt: skip
 TOGETHER: tuple[Standing, ...] = ("done", "waiting", "blocked", "not queued")  # seeds in these are alike enough for one row
 NEED: tuple[Standing, ...] = ("failed", "lost", "silent", "blocked")
-_headlines: WeakKeyDictionary[Followed, tuple[int, tuple[str, float, int] | None]] = WeakKeyDictionary()
 SHORT = {"unreadable": "without a readable recipe"}  # where a word alone would not do in a list
 
 
@@ -42,6 +40,10 @@ class Following(Protocol):
 
 def standing(one: Followed) -> Standing:
     """The run in the queue's own terms. Who stands in the queue again has been decided about, whatever happened before."""
+    return one.keep("standing", _standing)
+
+
+def _standing(one: Followed) -> Standing:
     if one.expected:
         return "at work"
     if one.word == "unresponsive":
@@ -149,11 +151,7 @@ def best(runs: Sequence[Followed]) -> str:
 
 def _headline(one: Followed) -> tuple[str, float, int] | None:
     """As phrases.headline, looked for only when something has happened: hundreds of runs are asked several times a second."""
-    count, found = _headlines.get(one, (-1, None))
-    if count != one.state.count:
-        found = phrases.headline(one)
-        _headlines[one] = one.state.count, found
-    return found
+    return one.keep("headline", phrases.headline)
 
 
 def share(one: Followed) -> float | None:
@@ -234,7 +232,8 @@ def ends(following: Following, now: float) -> dict[str, float]:
     """Unix seconds at which the runs in the queue will be done, as far as that can be known. Nobody works: nothing is known."""
     if not following.working or following.held:
         return {}
-    pace, at, found = Pace(following.runs), now, {}
+    lineages = {one.lineage for name in following.queue if (one := following.followed(name)) is not None}
+    pace, at, found = Pace(one for one in following.runs if one.lineage in lineages), now, {}
     for name in sorted(following.queue, key=lambda name: _turn(following.followed(name))):  # the run at work comes first
         one = following.followed(name)
         if one is None or standing(one) in ("blocked", "done", "unreadable", "lost"):

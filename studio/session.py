@@ -8,8 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,92 +21,20 @@ from engine import processes, recipe
 from engine.commands import AnyCommand, Change, Pause, Stop
 from engine.fields import RecipeErrors
 from engine.queue import Queue, enqueue, start_worker
-from engine.recipe import RecipeFile, RunRecipe
-from engine.run import Observer, Refused, Run, Tail, Workspace
-from engine.state import RunState, State, derive
+from engine.recipe import RecipeFile
+from engine.run import Observer, Refused, Run, Workspace
+from engine.state import State, derive
 from studio import trash
+from studio.followed import AT_WORK as AT_WORK
+from studio.followed import Followed as Followed
 from studio.started import Started, size_of
+from studio.watch import FIRST, Watch
 
 TICK_MS = 200  # 5 Hz
 TICK_ON_CPU_MS = 500  # 2 Hz while a run trains on the CPU: the window must not take cores from it
-BUDGET_S = 0.03  # parsing in one go
+TICK_READING_MS = 60  # while thousands are read for the first time: half of the time is the person's
 LOOK_S = 1.0  # how often the folder is looked through for new runs, and quiet runs for signs of life
 SAMPLE = "born-again-digits"  # the recipe of the sample
-AT_WORK = ("starting", "running", "stopping", "unresponsive")
-
-
-@dataclass(eq=False)
-class Followed:
-    """A run as the window knows it."""
-
-    run: Run
-    tail: Tail
-    state: RunState = field(default_factory=RunState)
-    word: State = "queued"
-    recipe: RunRecipe | None = None
-    problem: str = ""  # why the recipe cannot be read; the run is listed all the same
-    data: dict[str, Any] | None = None
-    asked: dict[str, tuple[AnyCommand, float]] = field(default_factory=dict)  # what this window asked: id -> (command, when)
-    changed_at: float = 0.0  # unix seconds of the last event's file time
-    heard_at: float = 0.0  # unix seconds of the last event or heartbeat, as of the last change of the word
-    host: str = ""  # where its last engine ran; empty for this machine
-    place: int = 0  # among those that wait in the queue, 1 for the next; 0 for a run that does not wait there
-    expected: bool = False  # a worker, or a process this window started, turns to it next; its engine is not heard of yet
-    loaded: bool = False  # everything on disk at first sight has been folded
-
-    @property
-    def name(self) -> str:
-        return self.run.name
-
-    @property
-    def lineage(self) -> str:
-        return self.recipe.lineage if self.recipe else self.name
-
-    @property
-    def generation(self) -> int:
-        return self.recipe.generation if self.recipe else 0
-
-    @property
-    def called(self) -> str:
-        """Its generation, "F1"; of a fork "F1b"."""
-        return f"F{self.generation}{self.run.branch}"
-
-    @property
-    def seed(self) -> int:
-        return self.recipe.seed if self.recipe else 0
-
-    @property
-    def method(self) -> str:
-        return str(type(self.recipe.method).__struct_config__.tag) if self.recipe else ""
-
-    @property
-    def at_work(self) -> bool:
-        return self.word in AT_WORK
-
-    @property
-    def newest_attempt(self) -> int:
-        """The heart knows of a new attempt a moment before the events do."""
-        status = self.run.status()
-        return max(self.state.attempt, status.attempt if status else 0)
-
-    @property
-    def asked_last(self) -> Stop | Pause | None:
-        """The newest stop or pause that was asked here of the present attempt."""
-        for command, _ in reversed(self.asked.values()):
-            if isinstance(command, Stop | Pause) and (command.attempt == 0 or command.attempt >= self.state.attempt):
-                return command
-        return None
-
-    @property
-    def wish(self) -> str:
-        """What was asked here and is not done yet: "stop requested", "stop acknowledged", or nothing."""
-        if not self.at_work:
-            return ""
-        command = self.asked_last
-        if command is None:
-            return f"{self.state.leaving} acknowledged" if self.state.leaving else ""
-        kind, outcome = type(command).__name__.lower(), self.state.acknowledged.get(command.id)
-        return f"{kind} requested" if outcome is None else f"{kind} acknowledged" if outcome == "accepted" else ""
 
 
 class Session(QObject):
@@ -123,13 +50,14 @@ class Session(QObject):
     def __init__(self, workspace: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.workspace = Workspace(workspace)
-        self._followed: dict[str, Followed] = {}
+        self._watch = Watch(self.workspace, self._refresh)
         self._refusal = ""  # what the queue said last when it refused
         self._chosen = ""
         self._goes_along = False
         self._started: list[Started] = []
         self._observer = Observer()
-        self._news: set[str] = set()  # runs with new events since the views were told
+        self._picked = False  # a person has chosen
+        self._expected: set[str] = set()  # to whom somebody turns next
         self._awaits_consent: tuple[str, Callable[[], object]] = ("", bool)
         self._forget_queue()
         self._looked_at = float("-inf")
@@ -137,6 +65,10 @@ class Session(QObject):
         self._timer.timeout.connect(self.tick)
 
     # ---- what there is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _followed(self) -> dict[str, Followed]:
+        return self._watch.followed
 
     @property
     def runs(self) -> list[Followed]:
@@ -150,14 +82,14 @@ class Session(QObject):
     @property
     def loading(self) -> int:
         """How many runs are still being read for the first time."""
-        return sum(not one.loaded for one in self._followed.values())
+        return self._watch.loading
 
     def followed(self, name: str) -> Followed | None:
         return self._followed.get(name)
 
     def lineage(self, name: str) -> list[Followed]:
         """The runs of a lineage, seed by seed, generation by generation."""
-        return [one for one in self._followed.values() if one.lineage == name]
+        return self._watch.lineage(name)
 
     def generations(self, name: str) -> list[Followed]:
         """The runs of a lineage without its forks, which are nobody's generation."""
@@ -181,8 +113,10 @@ class Session(QObject):
         if one is None:
             return
         self._goes_along = one.at_work or one.expected
+        self._picked = True
         if name != self._chosen:
             self._chosen = name
+            self._wake_near()
             self.chosen_changed.emit()
             self.state_changed.emit()
 
@@ -202,7 +136,8 @@ class Session(QObject):
         if (folder / "recipe.toml").is_file():
             folder, name = folder.parent, folder.name
         self.workspace = Workspace(folder)
-        self._followed.clear()
+        self._watch = Watch(self.workspace, self._refresh)
+        self._picked = False
         self._chosen = ""
         self._forget_queue()
         self._look_again()
@@ -215,35 +150,70 @@ class Session(QObject):
         """Look for new runs, read what is new within the budget, derive states, tell the views once."""
         before, loading = self.chosen.word if self.chosen else "", self.loading
         listed = self._look() if time.monotonic() - self._looked_at >= LOOK_S else False
-        self._read()
-        news, self._news = self._news, set()
+        if self._watch.meet(self._derive):
+            self._number()
+            listed = True
+        if self._watch.many:
+            self._choose_for_the_person()  # so that what is read now is not laid aside and read again
+        self._watch.read(self.chosen)
+        news, self._watch.news = self._watch.news, set()
         listed |= self._expect()
         self._go_along()
         if loading and not self.loading:
             self._looked_at = float("-inf")  # a word may rest on another run's that was read after it
+        if not self.loading:
+            self._watch.flush()
+        self._choose_for_the_person()
         chosen = self.chosen
-        if chosen is None and self._followed:
-            self._chosen = ""
-            self.choose(self._most_interesting())
-        elif chosen is not None and (chosen.name in news or chosen.word != before):
+        if chosen is not None and (chosen.name in news or chosen.word != before):
             self.state_changed.emit()
         if listed or news or self.loading != loading:
             self.runs_changed.emit()
-        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in self.runs)
-        self._timer.setInterval(TICK_ON_CPU_MS if on_cpu and not self.loading else TICK_MS)
+        self._timer.setInterval(self._pause_ms())
+
+    def _pause_ms(self) -> int:
+        """Till the next tick."""
+        if self.loading:
+            return TICK_READING_MS if self._watch.many else TICK_MS
+        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in self._followed.values())
+        return TICK_ON_CPU_MS if on_cpu else TICK_MS
+
+    def _choose_for_the_person(self) -> None:
+        """While nobody has chosen: the most interesting of those that are known so far."""
+        late = self._watch.met_late and not self._watch.meeting
+        if self._followed and (self.chosen is None or (late and not self._picked)):
+            self._watch.met_late = False
+            if self.chosen is None:
+                self._chosen = ""
+            self.choose(self._most_interesting())
+            self._picked = False
+
+    def _wake_near(self) -> None:
+        """Those whose curves may be looked at: of the chosen run's lineage, and those whom they learn from."""
+        family = self.lineage(self.chosen.lineage) if self.chosen else []
+        teachers = (teacher for one in family if (teacher := self.teacher_of(one)) is not None)
+        self.wake(one.name for one in (*family, *teachers))
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Of thousands of runs only briefs are at hand, without curves: read these whole, by and by (`Followed.whole`)."""
+        self._watch.wake(names)
 
     def _look(self) -> bool:
         """Runs that came or went, a sign of life from each, and the queue. True if anything is different."""
         self._looked_at = time.monotonic()
-        there = self.workspace.runs()
-        names = [run.name for run in there]
-        different = names != list(self._followed)
-        if different:
-            known = self._followed
-            self._followed = {run.name: known.get(run.name) or _first_sight(run) for run in there}
-        for one in self._followed.values():
+        different = self._watch.list()
+        for one in list(self._watch.due({self._chosen, *self.queue[:FIRST]})):
             different |= self._derive(one) or one.word == "unresponsive"  # how long it has been silent is news
+        for one in self._followed.values() if self._watch.many else ():
+            if one.word in ("queued", "blocked") and one.loaded:
+                different |= self._reconsider(one)
+        self._wake_near()
         return self._look_at_queue() or different
+
+    def _reconsider(self, one: Followed) -> bool:
+        """Queued or blocked rests on other runs, whatever its own files say. True if it is another word than before."""
+        before, one.word = one.word, "blocked" if self._is_blocked(one) else "queued"
+        return one.word != before
 
     def _derive(self, one: Followed) -> bool:
         """The run's state in one word. True if it is another one than before."""
@@ -252,7 +222,7 @@ class Session(QObject):
         if one.word == "lost" and one.loaded and one.tail.read_into(one.state):
             one.word = self._word(one)  # its last word was written between our reading and our look at the lock
             one.changed_at = _written_at(one.run.events_path)
-            self._news.add(one.name)
+            self._watch.news.add(one.name)
         if one.word != before or not one.heard_at:
             _look_at_clock(one)
         return one.word != before
@@ -282,11 +252,11 @@ class Session(QObject):
                 self._report_end(started)
             elif not started.is_worker:
                 expected.add(self._next_of(started))
-        different = False
-        for one in self._followed.values():
-            different |= one.expected != (one.name in expected)
+        changed = [one for name in expected ^ self._expected if (one := self._followed.get(name)) is not None]
+        for one in changed:
             one.expected = one.name in expected
-        return different
+        self._expected = expected
+        return bool(changed)
 
     def _next_of(self, started: Started) -> str:
         mine = [one for name in started.attempts if (one := self._followed.get(name)) is not None]
@@ -318,25 +288,6 @@ class Session(QObject):
         if following is not None:
             self.choose(following.name)
 
-    def _read(self) -> None:
-        """Fold new events of all runs, the chosen one first, until the budget is spent."""
-        until = time.monotonic() + BUDGET_S
-        order = sorted(self._followed.values(), key=lambda one: (one.name != self._chosen, one.loaded))
-        for one in order:
-            read = False
-            while one.tail.read_into(one.state):
-                read = True
-                if time.monotonic() > until:
-                    break
-            else:
-                self._news |= set() if one.loaded else {one.name}
-                one.loaded = True
-            if read:
-                self._news.add(one.name)
-                self._refresh(one)
-                if time.monotonic() > until:  # asked only after news, so that whoever has none never waits for a turn
-                    break
-
     def _refresh(self, one: Followed) -> None:
         self._derive(one)
         if one.data is None:
@@ -361,7 +312,7 @@ class Session(QObject):
         except OSError as error:
             self.refused.emit(f"{one.name} cannot be asked anything: {error.strerror or error}.")
             return False
-        one.asked[key] = (msgspec.structs.replace(command, id=key), time.time())
+        one.asked = {**one.asked, key: (msgspec.structs.replace(command, id=key), time.time())}
         self.state_changed.emit()
         self.runs_changed.emit()
         return True
@@ -503,6 +454,8 @@ class Session(QObject):
         self.queue: list[str] = []  # names in order
         self.working = False  # somebody works through it
         self.held = False  # nothing more is started
+        self._places: dict[str, int] = {}  # of those that wait
+        self._expected = set()
         self._had_turn: set[str] = set()  # entries seen at work; the worker takes them out when their engine has ended
         self._damage = ""  # why the order cannot be read
 
@@ -531,8 +484,12 @@ class Session(QObject):
     def _number(self) -> None:
         """The places of those that wait."""
         waiting = [name for name in self.queue if (one := self._followed.get(name)) and not one.at_work]
-        for one in self._followed.values():
-            one.place = waiting.index(one.name) + 1 if one.name in waiting else 0
+        places = {name: place for place, name in enumerate(waiting, 1)}
+        for name in places.keys() | self._places.keys():
+            one = self._followed.get(name)
+            if one is not None and one.place != places.get(name, 0):
+                one.place = places.get(name, 0)
+            self._places = places
 
     def _next_in_queue(self) -> str:
         """The run that the worker turns to now; empty while it is with one, or with nobody."""
@@ -640,16 +597,6 @@ class Session(QObject):
         """Now, not only when the time has come."""
         self._looked_at = float("-inf")
         self.tick()
-
-
-def _first_sight(run: Run) -> Followed:
-    one = Followed(run, run.tail())
-    try:
-        one.recipe = run.recipe()
-    except (OSError, ValueError) as error:
-        one.problem = str(error)
-    one.changed_at = _written_at(run.events_path)
-    return one
 
 
 def _as_lineage(runs: Sequence[Followed]) -> str:

@@ -19,6 +19,7 @@ and makes Qt look again. The properties the style sheet knows, on the classes it
 All lengths are pixels at scale 1; type is in points. Colours are "#RRGGBB" strings named as in the design.
 """
 
+import functools
 import sys
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -149,6 +150,8 @@ def _hex(token: str) -> str:
 
 def apply(app: QApplication, choice: Choice = "system", scale: float = 1.0) -> None:
     """Dress the application and everything alive in it. `system` follows the desktop; unknown counts as light."""
+    _font.cache_clear()  # the system may have another one since
+    _metrics.cache_clear()
     _look.choice, _look.scale = choice, min(max(scale, SMALLEST), LARGEST)
     _look.palette = DARK if choice == "dark" or (choice == "system" and _system_is_dark()) else LIGHT
     _follow_system(app)
@@ -265,6 +268,22 @@ def points(kind: Kind) -> float:
 
 def font(kind: Kind = "body", bold: bool = False) -> QFont:
     """A font of the design, with tabular figures, for those who paint themselves."""
+    return QFont(_font(kind, bold, _look.scale))
+
+
+def metrics(kind: Kind = "body") -> QFontMetrics:
+    """How wide text of a kind is."""
+    return _metrics(kind, _look.scale)
+
+
+@functools.lru_cache
+def _metrics(kind: Kind, scale: float) -> QFontMetrics:
+    return QFontMetrics(_font(kind, False, scale))
+
+
+@functools.lru_cache
+def _font(kind: Kind, bold: bool, scale: float) -> QFont:
+    """Kept: asking the system is most of what it takes to paint a row of a table."""
     wanted = QFontDatabase.SystemFont.FixedFont if kind == "mono" else QFontDatabase.SystemFont.GeneralFont
     chosen = QFontDatabase.systemFont(wanted)
     chosen.setPointSizeF(points(kind))

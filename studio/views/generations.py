@@ -244,7 +244,7 @@ class GenerationsView(QWidget):
             self._lineage = self._session.chosen.lineage if self._session.chosen else ""
         runs = self._session.generations(self._lineage)
         all_runs = self._session.lineage(self._lineage)  # a fork is nobody's generation, but it is seen here
-        each = tuple((one.name, one.word, one.expected, one.loaded, one.state.count) for one in all_runs)
+        each = tuple((one.name, one.word, one.expected, one.whole, one.loaded, one.state.count) for one in all_runs)
         drawn = (each, tuple(self._names()), self._session.loading > 0)
         if drawn != self._drawn:
             self._drawn = drawn
@@ -252,7 +252,8 @@ class GenerationsView(QWidget):
             self._show(runs)
 
     def _show(self, runs: list[Followed]) -> None:
-        loading = sum(not one.loaded for one in runs) if runs else self._session.loading
+        self._session.wake(one.name for one in runs)
+        loading = sum(not (one.loaded and one.whole) for one in runs) if runs else self._session.loading
         if not runs or loading:  # of half a lineage everything would be said wrongly: runs lost, seeds too few
             self._loading.show_progress(f"Reading {words.plural(loading, 'run')}")
             self._pages.setCurrentWidget(self._loading if loading else self._empty)

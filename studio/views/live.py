@@ -125,7 +125,7 @@ class LiveView(QWidget):
         if self._stale:
             return
         one = self._session.chosen
-        if one is None or not one.loaded:
+        if one is None or not (one.loaded and one.whole):
             self._show_why_not(one)
             return
         now, self._related = time.time(), self._relatives(one)
@@ -199,6 +199,7 @@ class LiveView(QWidget):
         if wanted:
             free = (place for place in range(1, MOST_RUNS) if place not in self._beside.values())
             self._beside[name] = next(free)
+            self._session.wake([name])
         self.tools.compare_menu.allow(MOST_RUNS - 1)
         self._show()
 

@@ -40,6 +40,7 @@ from studio.widgets.stop_button import ACTS
 
 SIDE = 336  # width of the right column
 REFRESH_MS = 200  # news come up to five times a second; so often is looked at most
+READING_MS = 1000  # while runs are read for the first time all of them are news
 
 
 class QueueView(QWidget):
@@ -53,6 +54,7 @@ class QueueView(QWidget):
         super().__init__()
         self._session = session
         self._wanted = Wanted()
+        self._blocks: queue_model.Blocks = {}
         self._stale = True
         self._met = False  # a first row was chosen for the person once
         self.head, self.table, self.error, self.card = QueueHead(), RunTable(), ErrorCard(), RunCard()
@@ -86,7 +88,7 @@ class QueueView(QWidget):
         self._stale = True
         if self.isVisible() and not self._soon.isActive():
             self._show()
-            self._soon.start()
+            self._soon.start(READING_MS if self._session.loading else REFRESH_MS)
 
     def _show_again(self) -> None:
         if self._stale:
@@ -100,7 +102,7 @@ class QueueView(QWidget):
         session, now = self._session, time.time()
         self._pages.setCurrentIndex(0 if session.runs else 1)
         ends = queue_words.ends(session, now)
-        rows = queue_model.rows(session, self._wanted, ends, now)
+        rows = queue_model.rows(session, self._wanted, ends, now, self._blocks)
         self.head.show_sentence(queue_words.sentence(session, ends, now))
         self.head.show_queue(session.working and not session.held, bool(session.queue))
         for segment, count in queue_model.counts(session).items():

@@ -97,6 +97,7 @@ class WelcomeView(QWidget):
     def _show_found(self, now: float) -> None:
         runs = found(self._session)
         shown = runs if self._all else runs[:FEW]
+        self._session.wake(one.name for one in shown)  # their curves are drawn
         self.found.show_runs(shown, now, more=len(runs) - len(shown))
         loading = self._session.loading
         self._count.setText(f"reading {words.plural(loading, 'run')}" if loading else count_words(runs))

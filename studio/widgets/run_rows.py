@@ -30,13 +30,14 @@ class RunsModel(QAbstractTableModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: list[Row] = []
+        self._places: dict[str, int] = {}
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """What is the same above and below stays; rows between are exchanged."""
         old, new = [row.key for row in self.rows], [row.key for row in rows]
         top = _same(old, new)
         bottom = _same(old[top:][::-1], new[top:][::-1])
-        changed = [place for place in range(top) if rows[place] != self.rows[place]]
+        changed = [place for place in range(top) if _other(rows[place], self.rows[place])]
         if len(old) - bottom > top:
             self.beginRemoveRows(ROOT, top, len(old) - bottom - 1)
             del self.rows[top : len(old) - bottom]
@@ -45,10 +46,14 @@ class RunsModel(QAbstractTableModel):
             self.beginInsertRows(ROOT, top, len(new) - bottom - 1)
             self.rows[top:top] = rows[top : len(new) - bottom]
             self.endInsertRows()
-        changed += [place for place in range(len(new) - bottom, len(new)) if rows[place] != self.rows[place]]
-        self.rows = list(rows)
+        changed += [place for place in range(len(new) - bottom, len(new)) if _other(rows[place], self.rows[place])]
+        self.rows, self._places = list(rows), {key: place for place, key in enumerate(new)}
         if changed:
             self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(HEADS) - 1))
+
+    def place(self, key: str) -> int | None:
+        """Where the row of this key is."""
+        return self._places.get(key)
 
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
@@ -113,6 +118,11 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def movable(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.movable))
+
+
+def _other(row: Row, before: Row) -> bool:
+    """Most are the very same: to compare all that thousands say takes longer than to draw a page of them."""
+    return row is not before and row != before
 
 
 def _same(old: Sequence[str], new: Sequence[str]) -> int:

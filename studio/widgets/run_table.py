@@ -19,7 +19,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDrag,
-    QFont,
     QFontMetrics,
     QKeyEvent,
     QMouseEvent,
@@ -56,6 +55,8 @@ KEYS, SIDES = Qt.Key, Qt.AlignmentFlag
 WIDTHS = {HANDLE: 28, RUN: 92, METHOD: 94, SEED: 58, STATE: 197, PROGRESS: 84, BEST: 91, ENDS: 136}  # the least
 SHARES = {RUN: 3, METHOD: 3, STATE: 7, ENDS: 1}  # of what room there is besides
 GIVE_WAY = (METHOD, PROGRESS, BEST)  # in this order, where there is no room for all
+ONE_LINE = SIDES.AlignVCenter | Qt.TextFlag.TextSingleLine
+LEFTWARD, RIGHTWARD = int(SIDES.AlignLeft | ONE_LINE), int(SIDES.AlignRight | ONE_LINE)
 INDENTS = (0, 20, 38)  # of a title, by depth
 
 
@@ -63,7 +64,7 @@ class _Height(QStyledItemDelegate):
     """Rows as high as in every table."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(theme.px(40), max(theme.px(30), QFontMetrics(theme.font("body")).height() + theme.px(12)))
+        return QSize(theme.px(40), max(theme.px(30), theme.metrics("body").height() + theme.px(12)))
 
 
 class RunTable(QTreeView):
@@ -135,7 +136,7 @@ class RunTable(QTreeView):
         self.selectionModel().select(selection, flags.ClearAndSelect)
 
     def _place_of(self, row: Row) -> int | None:
-        places = [place for place, there in enumerate(self.runs.rows) if there.key == row.key]
+        places = [place] if (place := self.runs.place(row.key)) is not None else []
         sharing = (
             place for place, there in enumerate(self.runs.rows) if there.kind != "group" and set(there.names) & set(row.names)
         )
@@ -295,7 +296,7 @@ class RunTable(QTreeView):
     def _paint_group(self, painter: QPainter, place: QRect, row: Row) -> None:
         left = self._cell(RUN).left() + theme.px(18)
         right = place.right() - theme.px(8)
-        small = QFontMetrics(theme.font("small"))
+        small = theme.metrics("small")
         summary = min(small.horizontalAdvance(row.summary) + theme.px(2), (right - left) // 2)
         _write(painter, _between(place, right - summary, right), row.summary, "small", "text2", SIDES.AlignRight)
         room = _between(place, left, right - summary - theme.px(12))
@@ -395,12 +396,13 @@ def _between(place: QRect, left: int, right: int) -> QRect:
 
 def _write(painter: QPainter, room: QRect, text: str, kind: str, token: str, side: Qt.AlignmentFlag = SIDES.AlignLeft) -> int:
     """Returns the width."""
-    font: QFont = theme.font("small" if kind == "small" else "body")
-    metrics = QFontMetrics(font)
+    if not text:
+        return 0
+    metrics = theme.metrics("small" if kind == "small" else "body")
     shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-    painter.setFont(font)
+    painter.setFont(theme.font("small" if kind == "small" else "body"))
     painter.setPen(theme.color(token))
-    painter.drawText(room, int(side | SIDES.AlignVCenter | Qt.TextFlag.TextSingleLine), shown)
+    painter.drawText(room, RIGHTWARD if side == SIDES.AlignRight else LEFTWARD, shown)
     return metrics.horizontalAdvance(shown)
 
 
@@ -408,8 +410,7 @@ def _paint_bar(painter: QPainter, room: QRect, share: float | None) -> None:
     """A bar of 4 px and its percentage."""
     if share is None:
         return
-    font = theme.font("small")
-    number, high = QFontMetrics(font).horizontalAdvance(words.percent(1.0, 0)), theme.px(4)
+    number, high = theme.metrics("small").horizontalAdvance(words.percent(1.0, 0)), theme.px(4)
     bar = QRectF(room.left(), room.center().y() - high / 2 + 1, max(0, room.width() - number - theme.px(8)), high)
     painter.setPen(Qt.PenStyle.NoPen)
     for width, token in ((bar.width(), "line"), (bar.width() * share, "accenttext")):

@@ -417,7 +417,7 @@ def test_that_opening_the_palette_on_ten_thousand_runs_is_quick(window: MainWind
     [first, *_] = window.session.runs
     recipes = (msgspec.structs.replace(first.recipe, lineage=f"l{i}", seed=i) for i in range(10_000))
     known = itertools.starmap(_stand_in, ((first, recipe) for recipe in recipes))
-    window.session._followed = {one.name: one for one in known}
+    window.session._watch.followed = {one.name: one for one in known}
     began = time.perf_counter()
     index = Index(window._deeds.entries())
     took = time.perf_counter() - began

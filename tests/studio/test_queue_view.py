@@ -15,8 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.queue import Queue
 from engine.run import Run, Workspace
-from studio import queue_acts, queue_model
-from studio import session as session_module
+from studio import queue_acts, queue_model, watch
 from studio.queue_model import Row
 from studio.session import Session
 from studio.views import queue as module
@@ -570,7 +569,7 @@ def test_that_every_row_has_its_full_words_at_usual_sizes(
 
 
 def test_that_five_hundred_runs_are_written_and_shown_quickly(shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "BUDGET_S", 60.0)
+    monkeypatch.setattr(watch, "BUDGET_S", 60.0)
     for number in range(25):
         runs = recorded.lineage(tmp_path, f"lineage=l{number}", "seeds=[0, 1, 2, 3]", "generations=4")
         for run in runs[:10]:

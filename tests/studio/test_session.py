@@ -16,7 +16,7 @@ from engine import events, processes, recipe
 from engine.commands import SaveNow
 from engine.queue import Queue
 from engine.run import Refused, Run, Workspace
-from studio import phrases, trash
+from studio import phrases, trash, watch
 from studio import session as module
 from studio.session import Followed, Session
 
@@ -75,7 +75,7 @@ def test_that_a_run_is_chosen_well_even_before_all_is_read(
     recorded.complete(old)
     recorded.complete(new)
     os.utime(old.events_path, (1e9, 1e9))
-    monkeypatch.setattr(module, "BUDGET_S", 0.0)  # one run a tick
+    monkeypatch.setattr(watch, "BUDGET_S", 0.0)  # one run a tick
     session = Session(tmp_path)
     session.tick()
     assert session.loading and session.chosen is one(session, new)
@@ -83,7 +83,7 @@ def test_that_a_run_is_chosen_well_even_before_all_is_read(
 
 def test_that_the_views_hear_when_everything_is_read(follow: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded.lineage(tmp_path)
-    monkeypatch.setattr(module, "BUDGET_S", -1.0)
+    monkeypatch.setattr(watch, "BUDGET_S", -1.0)
     session = Session(tmp_path)
     heard: list[int] = []
     session.runs_changed.connect(lambda: heard.append(session.loading))
@@ -142,7 +142,7 @@ def test_that_the_views_hear_of_a_run_whose_reading_ends_on_the_budget(
 ) -> None:
     run = recorded.lineage(tmp_path, "generations=1")[0]
     recorded.complete(run)
-    monkeypatch.setattr(module, "BUDGET_S", -1.0)  # spent after each slice
+    monkeypatch.setattr(watch, "BUDGET_S", -1.0)  # spent after each slice
     session = Session(tmp_path)
     heard: list[bool] = []
     session.state_changed.connect(lambda: heard.append(session.chosen.loaded))

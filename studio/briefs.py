@@ -1,0 +1,121 @@
+"""Briefs of runs at rest, kept beside the person's other caches so that a workspace of thousands opens at once.
+
+Disposable: whatever is missing, damaged or older than its run is made again from the run's folder, which alone is true. One
+file a workspace, a line a run, only ever added to: the newest line of a run counts, and several windows may write at once. It
+holds good while recipe.toml, events.jsonl and status.json are the very files it was made from, by size and time.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import platformdirs
+from msgspec import Struct
+
+from engine import brief, processes, recipe
+from engine.brief import Brief
+from engine.recipe import RunRecipe
+from engine.run import Run
+from engine.state import RunState
+
+VERSION = 1
+Mark = tuple[int, int]  # nanoseconds of the last change, bytes; (0, 0) for a file that is not there
+NO_FILE: Mark = (0, 0)
+HEAD = b'{"run":"'  # how a line begins
+PADDING = 2000  # lines that nobody needs, from which on the file is written anew
+
+
+class Marks(Struct, frozen=True, array_like=True):
+    """From which files a line was made."""
+
+    recipe: Mark
+    events: Mark
+    status: Mark
+
+
+class Kept(Struct, frozen=True):
+    """A line."""
+
+    run: str
+    marks: Marks
+    host: str  # where its last engine ran; empty for this machine
+    heard_at: float
+    asked: RunRecipe
+    brief: Brief
+
+
+def mark_of(path: str) -> Mark:
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- a path object costs more than the look, and there are thirty thousand
+    except OSError:
+        return NO_FILE
+    return found.st_mtime_ns, found.st_size
+
+
+def marks_of(run: Run) -> Marks:
+    folder = str(run.folder)
+    return Marks(*(mark_of(f"{folder}/{name}") for name in ("recipe.toml", "events.jsonl", "status.json")))
+
+
+class Briefs:
+    """What is kept of a workspace. Lines are only decoded when they are asked for."""
+
+    def __init__(self, workspace: Path) -> None:
+        home = hashlib.sha256(str(workspace.absolute()).encode()).hexdigest()[:16]
+        self.path = platformdirs.user_cache_path("filial") / f"briefs-{VERSION}-{recipe.VERSION}-{home}.jsonl"
+        self._lines: dict[str, bytes] | None = None
+        self._fresh: list[bytes] = []
+        self._decoder = msgspec.json.Decoder(Kept)
+
+    def find(self, run: Run) -> Kept | None:
+        """What is kept of a run, if it still holds."""
+        line = self._known().get(run.name)
+        if line is None:
+            return None
+        try:
+            kept = self._decoder.decode(line)
+        except msgspec.MsgspecError:
+            return None
+        return kept if kept.marks == marks_of(run) else None
+
+    def keep(self, kept: Kept) -> None:
+        """Remembered; written by the next `flush`."""
+        line = msgspec.json.encode(kept)
+        self._known()[kept.run] = line
+        self._fresh.append(line)
+
+    def flush(self) -> None:
+        """Add what is new to the file. A full disk or a foreign folder costs nothing but the time to read again."""
+        fresh, self._fresh = self._fresh, []
+        if fresh:
+            with contextlib.suppress(OSError):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with self.path.open("ab") as file:
+                    file.write(b"\n" + b"\n".join(fresh) + b"\n")  # an end that another left torn stays a line of its own
+
+    def _known(self) -> dict[str, bytes]:
+        if self._lines is None:
+            try:
+                lines = self.path.read_bytes().split(b"\n")
+            except OSError:
+                lines = []
+            self._lines = {_name(line): line for line in lines if line.startswith(HEAD)}
+            self._compact(self._lines, len(lines))
+        return self._lines
+
+    def _compact(self, lines: Mapping[str, bytes], count: int) -> None:
+        if count > 2 * len(lines) + PADDING:
+            with contextlib.suppress(OSError):
+                processes.write_aside(self.path, b"\n".join(lines.values()) + b"\n")
+
+
+def _name(line: bytes) -> str:
+    return line[len(HEAD) : line.index(b'"', len(HEAD))].decode() if b'"' in line[len(HEAD) :] else ""
+
+
+def of(run: Run, asked: RunRecipe, host: str, heard_at: float, state: RunState) -> Kept:
+    """The line of a run at rest."""
+    return Kept(run.name, marks_of(run), host, heard_at, asked, brief.of(state))

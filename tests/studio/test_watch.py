@@ -1,0 +1,132 @@
+"""Thousands of runs, played by a handful: those at rest are briefs, kept for the next window, and true all the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import recorded
+from by_hand import settle
+from followed import follow as folded
+
+from engine.run import Run, Tail
+from engine.state import RunState
+from studio import phrases, watch
+from studio.session import Followed, Session
+
+Open = Callable[[Path], Session]
+
+
+@pytest.fixture
+def lineages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Run]]:
+    """Three lineages of a complete F0 and a paused F1; the last is the one that changed last. Three runs are many."""
+    monkeypatch.setattr(watch, "FEW", 3)
+    made = [recorded.lineage(tmp_path, f"lineage={name}", "generations=1") for name in "abc"]
+    for f0, f1 in made:
+        recorded.complete(f0)
+        recorded.begin(f1)
+        recorded.prepare(f1)
+        recorded.steps(f1, 1, 7)
+        recorded.end(f1, "paused")
+    return made
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of events, by whoever follows runs."""
+    found: list[int] = []
+    read_into = Tail.read_into
+
+    def counting(self: Tail, state: RunState) -> int:
+        found.append(read_into(self, state))
+        return found[-1]
+
+    monkeypatch.setattr(Tail, "read_into", counting)
+    return found
+
+
+def one(session: Session, run: Run) -> Followed:
+    found = session.followed(run.name)
+    assert found is not None
+    return found
+
+
+def test_that_only_the_lineage_that_is_looked_at_is_whole(follow: Open, tmp_path: Path, lineages) -> None:
+    session = follow(tmp_path)
+    assert {each.lineage for each in session.runs if each.whole} == {session.chosen.lineage}
+    assert [each.word for each in session.runs] == ["finished", "paused"] * 3
+    for each in session.runs:
+        again = folded(each.run, each.word)
+        assert phrases.state_words(each, 2e9) == phrases.state_words(again, 2e9)
+        assert phrases.seconds_a_step(each) == pytest.approx(phrases.seconds_a_step(again))
+        assert phrases.headline(each) == phrases.headline(again)
+
+
+def test_that_another_window_reads_only_what_it_looks_at(follow: Open, tmp_path: Path, lineages, bytes_read) -> None:
+    first = follow(tmp_path)
+    near = sum(run.run.events_path.stat().st_size for run in first.lineage(first.chosen.lineage))
+    kept = {each.name for each in first.runs if not each.whole}
+    bytes_read.clear()
+    second = follow(tmp_path)
+    assert kept and sum(bytes_read) == near
+    assert [(each.name, each.word, each.recipe) for each in second.runs] == [
+        (each.name, each.word, each.recipe) for each in first.runs
+    ]
+
+
+def test_that_a_run_is_whole_when_somebody_looks_at_it(follow: Open, tmp_path: Path, lineages) -> None:
+    follow(tmp_path)
+    session = follow(tmp_path)
+    a0, a1 = lineages[0]
+    assert not one(session, a1).whole
+    session.choose(a0.name)
+    settle(session)
+    assert one(session, a0).whole and one(session, a1).whole
+    assert len(one(session, a1).state.curves["train/loss"]) == 7
+
+
+def test_that_a_brief_is_not_believed_when_its_run_went_on(follow: Open, tmp_path: Path, lineages) -> None:
+    follow(tmp_path)
+    a1 = lineages[0][1]
+    recorded.begin(a1, 2, 7)
+    recorded.steps(a1, 8, 9)
+    recorded.end(a1, "failed", "out of memory")
+    assert phrases.state_words(one(follow(tmp_path), a1), 2e9) == "failed, out of memory"
+
+
+def test_that_what_happens_to_a_brief_is_noticed(follow: Open, tmp_path: Path, lineages) -> None:
+    session = follow(tmp_path)
+    a1 = lineages[0][1]
+    assert not one(session, a1).whole
+    with recorded.alive(a1, attempt=2):
+        recorded.begin(a1, 2, 7)
+        recorded.steps(a1, 8, 9)
+        settle(session)
+        assert one(session, a1).word == "running" and one(session, a1).state.step == 9
+    recorded.end(a1, "failed", "out of memory")
+    settle(session)
+    assert phrases.reason(one(session, a1)) == "failed"
+
+
+def test_that_a_damaged_line_costs_no_more_than_reading_again(follow: Open, tmp_path: Path, lineages) -> None:
+    session = follow(tmp_path)
+    path = session._watch._briefs.path
+    lines = path.read_bytes().replace(b'"brief":{', b'"brief":[')
+    path.write_bytes(lines[:-40])
+    again = follow(tmp_path)
+    assert [(each.name, each.word) for each in again.runs] == [(each.name, each.word) for each in session.runs]
+
+
+def test_that_runs_that_go_are_forgotten_and_those_that_come_are_met(follow: Open, tmp_path: Path, lineages) -> None:
+    session = follow(tmp_path)
+    (lineages[1][1].folder / "recipe.toml").unlink()
+    recorded.lineage(tmp_path, "lineage=aa", "generations=0", "method.name=supervised")
+    settle(session)
+    settle(session)
+    assert [each.name for each in session.runs] == ["a-s0-F0", "a-s0-F1", "aa-s0-F0", "b-s0-F0", "c-s0-F0", "c-s0-F1"]
+
+
+def test_that_a_student_waits_for_a_teacher_that_is_a_brief(follow: Open, tmp_path: Path, lineages) -> None:
+    recorded.lineage(tmp_path, "lineage=d", "generations=1", 'method.teacher_run="a-s0-F1"')
+    session = follow(tmp_path)
+    settle(session)
+    assert session.followed("d-s0-F0").word == "blocked"
