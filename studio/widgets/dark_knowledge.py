@@ -171,6 +171,7 @@ class DarkKnowledge(QWidget):
         row.setSpacing(8)
         label = theme.dress(QLabel("&Temperature"), small=True, prose=True)
         label.setBuddy(self.slider)
+        label.setContentsMargins(0, 0, 2, 0)  # its last letter is wider than its metrics say
         for part, stretch in ((label, 0), (self.slider, 1), (self._value, 0)):
             row.addWidget(part, stretch)
         column = QVBoxLayout(self)

@@ -1,7 +1,7 @@
 """Where pictures lie in a network's features: a point a picture in the plane of most variance, coloured by class.
 
-Points of a class are drawn in one stroke. The wheel zooms, dragging moves, a double click or 0 shows all of it again; a click
-chooses the nearest picture, and so do arrows (the nearest that way) and Return. Fewer classes than colours are all told by
+Points of a class are drawn at once, as pixels. The wheel zooms, dragging moves, a double click or 0 shows all of it again; a
+click chooses the nearest picture, and so do arrows (the nearest that way) and Return. Fewer classes than colours are told by
 colour; of more, those that are lit, and every class by its name at its middle.
 
 Shapes: N pictures, K classes.
@@ -12,10 +12,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio import theme
+from studio.widgets import painted
 from studio.widgets.painted import Painted
 from studio.widgets.table_twin import Rows
 
@@ -135,16 +146,41 @@ class FeatureMap(Painted):
         return theme.run_color(label) if lit else "edge"
 
     def draw(self, painter: QPainter) -> None:
-        pixels = self.pixels()
-        inside = ((pixels > -5) & (pixels < (self.width() + 5, self.height() + 5))).all(1)
-        labels = sorted(set(self._labels_N.tolist()), key=lambda label: self._color(label) != "edge")
-        for label in labels:
-            color = theme.color(self._color(label))
-            color.setAlphaF(0.55 if self._color(label) == "edge" else 0.9)
-            painter.setPen(QPen(color, theme.px(DOT), Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawPoints([QPointF(x, y) for x, y in pixels[inside & (self._labels_N == label)].tolist()])
+        if painted.straight():
+            self._draw_points(painter)
+        else:
+            ratio = painter.device().devicePixelRatioF()
+            painter.drawImage(QRectF(self.rect()), self._dots(ratio))
         if len(self._classes) <= NAMED:
             self._draw_names(painter)
+
+    def _inks(self) -> list[tuple[int, QColor, float]]:
+        """Each class with its colour and the width of its points; those that are lit come last."""
+        found: list[tuple[int, QColor, float]] = []
+        for label in sorted(set(self._labels_N.tolist()), key=lambda label: self._color(label) != "edge"):
+            grey = self._color(label) == "edge"
+            color = theme.color(self._color(label))
+            color.setAlphaF(0.55 if grey else 0.9)
+            found.append((label, color, theme.px(DOT) + (0 if grey or self._lit is None else theme.px(1))))
+        return found
+
+    def _draw_points(self, painter: QPainter) -> None:
+        """As points, for a drawing that is sharp at any size."""
+        pixels = self.pixels()
+        for label, color, wide in self._inks():
+            painter.setPen(QPen(color, wide, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawPoints([QPointF(x, y) for x, y in pixels[self._labels_N == label].tolist()])
+
+    def _dots(self, ratio: float) -> QImage:
+        """As pixels: as strokes, ten thousand points take ten times as long (270 and 25 ms on a busy machine)."""
+        pixels, canvas = (
+            self.pixels() * ratio,
+            np.zeros((round(self.height() * ratio), round(self.width() * ratio), 4), np.uint8),
+        )
+        for label, color, wide in self._inks():
+            stamp(canvas, pixels[self._labels_N == label], color, ratio * wide / 2)
+        high, across = canvas.shape[:2]
+        return QImage(canvas.data, across, high, 4 * across, QImage.Format.Format_RGBA8888_Premultiplied).copy()
 
     def _draw_names(self, painter: QPainter) -> None:
         """On a ground of their own, so that they can be read."""
@@ -271,3 +307,19 @@ class FeatureMap(Painted):
 
     def _words(self, row: int) -> str:
         return ", ".join(filter(None, [self._class(int(self._labels_N[row])), f"picture {int(self._places_N[row]):,}"]))
+
+
+def stamp(canvas_HW4: NDArray[np.uint8], pixels_N2: NDArray[np.float64], color: QColor, radius: float) -> None:
+    """A disc at each place, onto premultiplied RGBA. Where discs meet, the more opaque pixel stays."""
+    premultiplied = np.array([color.redF(), color.greenF(), color.blueF(), 1.0]) * 255 * color.alphaF()
+    x_N, y_N = np.floor(pixels_N2).astype(np.intp).T
+    reach = int(np.ceil(radius))
+    high, across = canvas_HW4.shape[:2]
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            cover = min(max(radius + 0.5 - np.hypot(down, right), 0.0), 1.0)  # of this pixel by the disc, about
+            ink = np.rint(cover * premultiplied).astype(np.uint8)
+            inside = (y_N + down >= 0) & (y_N + down < high) & (x_N + right >= 0) & (x_N + right < across)
+            y, x = y_N[inside] + down, x_N[inside] + right
+            fainter = canvas_HW4[y, x, 3] <= ink[3]
+            canvas_HW4[y[fainter], x[fainter]] = ink

@@ -194,6 +194,8 @@ class NetworkLooks(Card):
         self.area = QScrollArea()
         self.area.setWidget(self.grid)
         self.area.setAccessibleName("Where the networks look")
+        self.area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        taking.let_take(self.area, of=self.grid)
         self.mass = QSlider(Qt.Orientation.Horizontal)
         self.mass.setRange(1, 20)
         self.mass.setValue(20)

@@ -22,6 +22,11 @@ def directly() -> Iterator[None]:
         _straight[0] = False
 
 
+def straight() -> bool:
+    """Whether a drawing is made where it is wanted just now, and may cost a while."""
+    return _straight[0]
+
+
 class Painted(QWidget):
     """Override `draw`; call `redraw` when the content changes. What moves with the pointer goes into `draw_front`."""
 

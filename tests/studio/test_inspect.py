@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from studio.session import Session
 from studio.views.inspect import InspectView
 from studio.widgets.class_matrix import ClassMatrix
 from studio.widgets.dark_knowledge import DarkKnowledge, Said, temperature_at
+from studio.widgets.feature_card import FeatureCard
+from studio.widgets.near_pictures import NearPictures
+from studio.widgets.network_looks import NetworkLooks, Row
 from studio.widgets.picture_browser import PictureBrowser
 from studio.widgets.thumbnail_shelf import ThumbnailShelf
 
@@ -269,6 +273,40 @@ def test_that_what_cannot_be_looked_at_is_said_and_the_next_picture_is_asked_for
     assert [verb for verb, _ in helper.asked[-2:]] == ["embed", "look"]
     answer(helper, tmp_path)
     assert view.looks._pages.currentWidget() is view.looks.area
+
+
+def test_that_the_page_reads_what_the_assistant_really_answers(dressed, on_screen, tmp_path: Path) -> None:
+    """Of the frozen sample, by the assistant's own verbs."""
+    from engine.assist import VERBS
+
+    runs = Path(shutil.copytree(Path(__file__).parent.parent / "samples" / "workspace-1", tmp_path / "runs"))
+    file = tmp_path / "mine.png"
+    QImage(20, 10, QImage.Format.Format_RGB32).save(str(file))
+    vit, cnn = ({"run": run, "step": step, "part": "model"} for run, step in (("look-s0-F0", 6), ("sample-s0-F1", 12)))
+    helper = Helper()
+    asks, found = InspectAsks(helper), {}
+    asks.found.connect(lambda verb, key, what: found.update({verb: what}))
+    where = {"workspace": str(runs)}
+    for verb, payload in {
+        "look": {"networks": {"student": vit, "teacher": cnn}, "picture": {"file": str(file)}},
+        "neighbours": {"network": cnn, "picture": {"file": str(file)}},
+        "embed": {"network": cnn},
+    }.items():
+        asks.wish(verb, verb, **where, **payload)
+        asked = {"id": len(helper.asked), "ask": verb, **helper.asked[-1][1]}
+        helper.answered.emit(len(helper.asked), VERBS[verb](asked, tmp_path, lambda share, words: None))
+    seen = inspect_looks.looks(found["look"])
+    assert (seen["student"].kind, seen["teacher"].kind, inspect_looks.overlap(found["look"])) == ("attention", "evidence", None)
+    looks, near, features = NetworkLooks(), NearPictures(), FeatureCard()
+    for part in (looks, near, features):
+        part.resize(500, 300)
+        on_screen(part)
+    looks.show_looks([Row(role, "#477FDC", role == "teacher", seen[role]) for role in seen], None)
+    assert looks.grid.heads()[:2] == ["as it is read", "patch PCA"] and seen["student"].heads == len(looks.grid.heads()) - 3
+    near.show_found(found["neighbours"], "F1", "")
+    assert near.told.startswith("Nearest of 96 training pictures") and near.browser.list.rowCount() > 0
+    features.show_map(found["embed"], "F1")
+    assert len(features.map.pixels()) == int(found["embed"].facts["of"]) and "of the variance" in features.told
 
 
 def test_that_mass_leaves_the_fewest_patches_that_hold_it() -> None:

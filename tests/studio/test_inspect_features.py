@@ -10,6 +10,7 @@ import recorded
 import toy_lineage
 from by_hand import press
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
@@ -19,8 +20,9 @@ from studio import inspect_model
 from studio.inspect_model import Prototypes
 from studio.lineage_pictures import Pictures
 from studio.views.inspect import InspectView
+from studio.widgets import taking
 from studio.widgets.feature_card import FeatureCard
-from studio.widgets.feature_map import FeatureMap
+from studio.widgets.feature_map import FeatureMap, stamp
 
 Show = Callable[[QWidget], QWidget]
 XY = np.array([[0, 0], [10, 0], [0, 10], [10, 10], [4, 4]], np.float32)
@@ -82,6 +84,24 @@ def test_that_only_lit_classes_have_their_colour(map_: FeatureMap) -> None:
     map_.show_points(XY, LABELS, PLACES, ())
     assert not bright(2) and map_.label_of(4) == -1, "without classes there is nothing to colour"
     assert map_.accessibleDescription() == "5 pictures"
+
+
+def test_that_discs_are_stamped_and_the_more_opaque_pixel_stays() -> None:
+    canvas = np.zeros((7, 9, 4), np.uint8)
+    stamp(canvas, np.array([[3.4, 3.6], [100.0, 2.0], [-0.2, 0.5]]), QColor(200, 100, 0), 1.5)
+    assert canvas[3, 3].tolist() == [200, 100, 0, 255] == canvas[2, 3].tolist()
+    corner = canvas[2, 2].tolist()
+    assert 0 < corner[3] < 255 and corner[0] == pytest.approx(200 * corner[3] / 255, abs=1), "premultiplied"
+    assert canvas[3, 5].tolist() == [0] * 4 and canvas[0, 0, 3] == 255 * 1, "what lies half outside is cut"
+    faint = QColor(0, 0, 200)
+    faint.setAlphaF(0.5)
+    stamp(canvas, np.array([[3.0, 3.0]]), faint, 1.5)
+    assert canvas[3, 3].tolist() == [200, 100, 0, 255]
+
+
+def test_that_a_map_is_saved_as_points_in_svg(map_: FeatureMap) -> None:
+    drawn = taking.svg_of(map_, "map")
+    assert b"<image" not in drawn and drawn.count(b'stroke-linecap="round"') >= 3, "a stroke a class"
 
 
 def test_that_a_map_of_one_place_is_drawn(map_: FeatureMap) -> None:
