@@ -66,6 +66,8 @@ class Contestant(msgspec.Struct, frozen=True):
 def arena(workspace: Workspace, file: RecipeFile, only: Sequence[str], resume: bool, as_json: bool) -> int:
     """Train what lacks, then print the table. Returns the exit code."""
     files, skipped = contestants(file, only)
+    for one in files.values():
+        workspace.refuse_others(one)  # before any folder is made: a clash of the last leaves nothing of the first behind
     runs = {name: workspace.create(one) for name, one in files.items()}  # each teacher before its students
     every = [run for some in runs.values() for run in some]
     with _progress_aside(as_json):

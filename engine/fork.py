@@ -8,6 +8,7 @@ Its recipe is the parent's with what was decided for the parent written in, so t
 again, to the last bit on the CPU, and a fork with one differs in that alone. recipe.toml names its origin as [fork].
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from engine.forkable import ANEW, why_fixed
 from engine.recipe import RunRecipe
 from engine.run import Refused, Run, cannot_be_written, checkpoint_step
 
+PATIENCE_S = 10.0  # a fork is made in milliseconds where tensors can be linked, in seconds where they are copied
+
 
 def fork(parent: Run, step: int, sets: Sequence[str] = (), fresh_optimizer: bool = False) -> tuple[Run, bool]:
     """The fork's run, ready to be trained, and whether it was there already: the same asked again is the same fork.
@@ -30,23 +33,46 @@ def fork(parent: Run, step: int, sets: Sequence[str] = (), fresh_optimizer: bool
     Raises Refused or RecipeErrors, and then nothing was written.
     """
     document = _changed(parent, step, sets, fresh_optimizer)
-    asked, there = _parsed(document), forks_of(parent)
-    same = next((run for run in there if _is(run, asked, step, fresh_optimizer)), None)
-    if same is not None:
-        return same, True
-    folder = checkpoint_at(parent, step, fresh_optimizer)
-    _refuse_done(parent, asked, step)
-    text = _with_origin(document, parent, folder, fresh_optimizer)
+    asked = _parsed(document)
+    with _one_at_a_time(parent):
+        there = forks_of(parent)
+        same = next((run for run in there if _is(run, asked, step, fresh_optimizer)), None)
+        if same is not None:
+            return same, True
+        folder = checkpoint_at(parent, step, fresh_optimizer)
+        _refuse_done(parent, asked, step)
+        return _made(parent, folder, document, 1 + max(map(_number, there), default=0), fresh_optimizer), False
+
+
+@contextlib.contextmanager
+def _one_at_a_time(parent: Run) -> Iterator[None]:
+    """Two that fork at once would take the same number, and each the other's half-made folder away."""
     try:
-        return _make(parent, folder, text, 1 + max(map(_number, there), default=0), fresh_optimizer), False
+        with processes.hold(parent.workspace / ".fork.lock", PATIENCE_S):
+            yield
+    except processes.Held as held:
+        raise Refused(f"somebody else forks in {parent.workspace} for {PATIENCE_S:.0f} s already ({held}); try again") from None
     except OSError as error:
         raise cannot_be_written(parent.workspace, error) from None
+
+
+def _made(parent: Run, folder: Path, document: tomlkit.TOMLDocument, number: int, fresh_optimizer: bool) -> Run:
+    """Raises Refused if the parent, which may be at work, thinned that checkpoint out meanwhile."""
+    try:
+        return _make(parent, folder, _with_origin(document, parent, folder, fresh_optimizer), number, fresh_optimizer)
+    except FileNotFoundError:
+        if (parent.folder / "data.json").is_file():
+            gone = f"{parent.name} has thinned out the checkpoint of step {checkpoint_step(folder)} just now"
+            raise Refused(f"{gone}; fork from another, there are {_listed_steps(parent)}") from None
+        raise Refused(f"{parent.name} has no data.json, so nobody knows what it learned from; bring it back") from None
 
 
 def checkpoint_at(parent: Run, step: int, fresh_optimizer: bool) -> Path:
     """The whole checkpoint of that very step. Raises Refused naming the steps there are."""
     found = {checkpoint_step(folder): folder for folder in parent.checkpoint_folders()}
-    full = [one for one, folder in found.items() if (folder / checkpoint.OPTIMIZER).exists()]
+    full = _full(found)
+    if step <= 0:
+        raise Refused(f"--at: at step {step} nothing is learned yet that a fork could go on from; {ANEW}")
     if not found:
         raise Refused(f"{parent.name} has no checkpoint to fork from yet; train it first")
     if step not in found:
@@ -62,6 +88,16 @@ def checkpoint_at(parent: Run, step: int, fresh_optimizer: bool) -> Path:
     if not checkpoint.is_valid(found[step]):
         raise Refused(f"{found[step]} is damaged; fork from another step, there are {_listed(found, full)}")
     return found[step]
+
+
+def _full(found: Mapping[int, Path]) -> list[int]:
+    """Steps whose checkpoint has the optimizer's momenta, too."""
+    return [step for step, folder in found.items() if (folder / checkpoint.OPTIMIZER).exists()]
+
+
+def _listed_steps(parent: Run) -> str:
+    found = {checkpoint_step(folder): folder for folder in parent.checkpoint_folders()}
+    return _listed(found, _full(found))
 
 
 def _listed(steps: Any, full: Sequence[int]) -> str:
@@ -112,7 +148,8 @@ def _decided(parent: Run, step: int, changed: Sequence[str]) -> Iterator[tuple[s
     """What the recipe leaves open and was decided for the parent, or was changed in it on the way to `step`."""
     known = decide.read(parent)
     if known is None:
-        raise Refused(f"{parent.name} has not been trained, so it has no checkpoint to fork from; train it first")
+        origin = f", or fork {parent.forked_from}, which it begins with" if parent.forked_from else ""
+        raise Refused(f"{parent.name} has not been trained, so it has nothing to fork from; train it first{origin}")
     values = _flat(known.recipe)
     for path in scaled.still_auto(parent.recipe()):
         yield path, values[path]

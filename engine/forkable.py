@@ -12,6 +12,7 @@ FIXED = {
     "method.teacher_checkpoint": "taught the steps before",
     "method.teacher_run": "taught the steps before",
     "method.teacher_step": "taught the steps before",
+    "training.same_order": "decided the order of its pictures",
     "training.batch": "decides which epoch a step belongs to",
 }
 SHAPES = ("prototypes", "hidden", "bottleneck", "layers", "batch_norm", "frozen_scale", "separate_heads", "patch_prototypes")

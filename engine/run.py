@@ -289,14 +289,18 @@ class Workspace:
         Nothing is written unless every run may be.
         """
         wanted = list(file.runs())
-        for one, _ in wanted:
-            self._refuse_other(one)
+        self.refuse_others(file)
         self._refuse_without_teacher([one for one, _ in wanted])
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return [self._make(one, text) for one, text in wanted]
         except OSError as error:
             raise cannot_be_written(self.folder, error) from None
+
+    def refuse_others(self, file: RecipeFile) -> None:
+        """Raises Refused where a run of this recipe would get a name that a run with another recipe has."""
+        for one, _ in file.runs():
+            self._refuse_other(one)
 
     def _refuse_other(self, one: RunRecipe) -> None:
         run = self.run(one.run)

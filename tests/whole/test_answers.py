@@ -1,5 +1,6 @@
 """A frozen teacher whose outputs are kept: asked once, read ever after, and never believed about other pictures."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import torch
 from conftest import die_at, problem, toy, weights  # type: ignore[import-not-found]
 
-from engine import lineages, scaled
+from engine import lineages, processes, scaled
+from engine.data import prepared
 from engine.data.answers import Answers, Table
 from engine.data.prepared import Batches
 from engine.run import Run, Workspace
@@ -156,8 +158,8 @@ def test_that_seeds_of_one_order_share_what_their_teacher_said(own, monkeypatch,
 def test_that_outputs_of_other_pictures_are_refused_with_the_remedy(own, monkeypatch):
     first, second = students(own)
     assert train(first) == 0
-    original = Batches._numbers
-    monkeypatch.setattr(Batches, "_numbers", lambda self, *about: 1 - original(self, *about))  # varied otherwise
+    original = prepared.numbers
+    monkeypatch.setattr(prepared, "numbers", lambda *about: tuple(1 - drawn for drawn in original(*about)))  # varied otherwise
     (kept,) = files(own)
     before = kept.read_bytes()
     assert problem(second) == (
@@ -192,6 +194,59 @@ def test_that_a_row_that_is_not_whole_is_asked_for_again(own, questions):
     assert weights(second, 9) == weights(first, 9)
 
 
+# ---- two engines, one file ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", [0, 1, 9, 15])
+def test_that_an_engine_that_reads_while_another_writes_learns_what_it_would_alone(own, monkeypatch, written):
+    """At its fifth batch one engine has so many of a row's 16 words on disk; meanwhile another is trained from its first step
+    to its last, and fills the rest of the file."""
+    first, second, alone = students(own, count=3)
+    assert train(alone) == 0
+    (kept,) = files(own)
+    whole = kept.read_bytes()
+    kept.unlink()
+    original, writes = Table.write, []
+
+    def interrupted(self, rows_B, logits_BK, seen_B):
+        writes.append(len(rows_B))
+        if len(writes) != 5:
+            return original(self, rows_B, logits_BK, seen_B)
+        words_RW = np.frombuffer(whole, "<u2").reshape(3 * 96, 16)
+        self._words_RW[rows_B[:, None], np.arange(written)] = words_RW[rows_B][:, :written]
+        assert not self.read(rows_B)[2].any(), "none of them is whole"
+        assert train(second) == 0
+        original(self, rows_B, logits_BK, seen_B)
+
+    monkeypatch.setattr(Table, "write", interrupted)
+    monkeypatch.setattr(processes, "lease", lambda *asked: contextlib.nullcontext())  # both in this process
+    assert train(first) == 0
+    assert kept.read_bytes() == whole and len(writes) == 5 + 5, "each asked for what was not whole when it came there"
+    assert weights(first, 9) == weights(second, 9) == weights(alone, 9)
+
+
+@pytest.mark.parametrize("reserve", [True, False])
+def test_that_making_room_takes_nothing_from_an_engine_that_writes_already(tmp_path, monkeypatch, reserve):
+    """The other makes the whole file, and fills it, between the look at its size and the bytes that are added."""
+    path, rows_R = tmp_path / "teacher-x.f16", np.arange(20)
+    logits_RK, seen_R = np.random.default_rng(0).normal(size=(20, 10)).astype(np.float16), rows_R.astype(np.int32)
+    usage, within = shutil.disk_usage, []
+
+    def busy(place):
+        if not within:
+            within.append(True)
+            Table(path, 20, 10).write(rows_R, logits_RK, seen_R)
+        return usage(place)
+
+    monkeypatch.setattr("engine.data.answers.shutil.disk_usage", busy)
+    if not reserve:
+        monkeypatch.delattr("os.posix_fallocate", raising=False)
+    table = Table(path, 20, 10)
+    said_RK, sums_R, sound_R = table.read(rows_R)
+    assert within and sound_R.all() and np.array_equal(said_RK, logits_RK) and np.array_equal(sums_R, seen_R)
+    assert path.stat().st_size == 20 * 32
+
+
 # ---- a device that answers late -----------------------------------------------------------------------------------------
 
 
@@ -220,8 +275,8 @@ def test_that_answers_that_arrive_late_are_kept_and_teach_the_same(own, question
 def test_that_nothing_that_was_learned_from_other_pictures_is_saved(own, monkeypatch, late):
     first, second = students(own)
     assert train(first) == 0
-    original = Batches._numbers
-    monkeypatch.setattr(Batches, "_numbers", lambda self, *about: 1 - original(self, *about))
+    original = prepared.numbers
+    monkeypatch.setattr(prepared, "numbers", lambda *about: tuple(1 - drawn for drawn in original(*about)))
     assert "of other pictures than the student sees at step 0" in problem(second)
     assert not second.checkpoint_folders()
 

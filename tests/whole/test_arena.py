@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import filial, toy, toy_file  # type: ignore[import-not-found]
+from conftest import die_at, filial, toy, toy_file  # type: ignore[import-not-found]
 
 from engine import compare, lineages
-from engine.arena import NAMES, contestants, judged
+from engine.arena import NAMES, arena, contestants, judged
 from engine.fields import RecipeErrors
 from engine.predictions import Generation
 from engine.run import Refused
@@ -93,3 +93,23 @@ def test_that_the_verb_trains_what_lacks_and_prints_one_table(workspace, tmp_pat
     assert set(NAMES) > set(told["skipped"])
     other = filial(*asked, "--set", "training.epochs=2")
     assert other.returncode == 2 and "--set lineage=NAME" in other.stderr
+
+
+def test_that_a_name_that_is_taken_leaves_no_folder_of_the_others_behind(workspace):
+    workspace.create(toy("generations=0", "method.name=supervised", "lineage=toy-ban"))
+    with pytest.raises(Refused, match=r"toy-ban-s0-F0 exists in .* with another recipe"):
+        arena(workspace, toy(), ["ban"], resume=False, as_json=False)
+    assert [run.name for run in workspace.runs()] == ["toy-ban-s0-F0"]
+
+
+def test_that_what_a_kill_broke_off_is_continued_and_the_table_is_whole(workspace, tmp_path):
+    files, _ = contestants(toy("training.epochs=2"), ["ban"])
+    ((scratch,), (ban,)) = (workspace.create(files[name]) for name in ("scratch", "ban"))
+    assert train(scratch) == 0
+    die_at(ban, 4)
+    asked = ("arena", toy_file(tmp_path), "--only", "ban", "--runs", workspace.folder, "--set", "training.epochs=2", "--json")
+    done = filial(*asked)
+    assert done.returncode == 0, done.stderr
+    assert [attempt.resumed_from_step for attempt in ban.state().attempts] == [0, 3] and len(scratch.state().attempts) == 1
+    _, row = json.loads(done.stdout)["contestants"]
+    assert (row["note"], row["pictures"], row["teacher_pictures"]) == ("", 192, 192) and row["mean"] is not None

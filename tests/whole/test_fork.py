@@ -159,6 +159,8 @@ def test_that_a_step_that_is_not_kept_is_refused_with_those_that_are(workspace):
     (parent.folder / "checkpoints/step-00000006/model.safetensors").write_bytes(b"rotten")
     with pytest.raises(Refused, match="step-00000006 is damaged"):
         fork(parent, 6)
+    with pytest.raises(Refused, match="--at: at step 0 nothing is learned yet"):
+        fork(parent, 0)
     assert not forks_of(parent)
     (fresh,) = workspace.create(toy(*ALONE, "lineage=fresh"))
     with pytest.raises(Refused, match="fresh-s0-F0 has not been trained"):
@@ -167,8 +169,11 @@ def test_that_a_step_that_is_not_kept_is_refused_with_those_that_are(workspace):
 
 def test_that_what_the_checkpoint_was_made_with_cannot_change(workspace):
     parent = trained(workspace)
-    told = refusals(parent, 6, ["model.width=16", "seed=3", "data.split_seed=4", "training.batch=16", "optimizer.lr=0.1"])
-    assert [line.partition(":")[0] for line in told] == ["data.split_seed", "model.width", "seed", "training.batch"]
+    told = refusals(
+        parent, 6, ["model.width=16", "seed=3", "data.split_seed=4", "training.batch=16", "training.same_order=true"]
+    )
+    fields = ["data.split_seed", "model.width", "seed", "training.batch", "training.same_order"]
+    assert [line.partition(":")[0] for line in told] == fields
     assert told[1] == (
         "model.width: is the network in the checkpoint, so a fork keeps 8; "
         "train a lineage of its own for that (--set lineage=NAME)"
@@ -180,6 +185,76 @@ def test_that_what_the_checkpoint_was_made_with_cannot_change(workspace):
         "train a lineage of its own for that (--set lineage=NAME)",
     ]
     assert "optimizer.lr: -1.0 is outside" in refusals(parent, 6, ["optimizer.lr=-1.0"])[0]
+
+
+def test_that_a_run_at_work_is_forked_and_neither_notices(workspace, monkeypatch):
+    made, original = [], Training.take_step
+
+    def forking(self):
+        if self.step == 7 and not made:
+            made.append(fork(self.run, 6)[0])
+        original(self)
+
+    monkeypatch.setattr(Training, "take_step", forking)
+    parent = trained(workspace, *DINO)
+    monkeypatch.undo()
+    assert train(made[0]) == 0
+    assert weights(made[0], STEPS) == weights(parent, STEPS)
+
+
+def test_that_a_checkpoint_that_goes_meanwhile_is_said_to_be_gone(workspace, monkeypatch):
+    parent, original = trained(workspace), checkpoint.begin_with
+
+    def thinning(folder, run, fresh_optimizer):
+        shutil.rmtree(folder)
+        original(folder, run, fresh_optimizer)
+
+    monkeypatch.setattr(checkpoint, "begin_with", thinning)
+    with pytest.raises(Refused, match=r"toy-s0-F0 has thinned out the checkpoint of step 6 just now; .* there are 3 and 9"):
+        fork(parent, 6)
+    monkeypatch.undo()
+    (parent.folder / "data.json").unlink()
+    with pytest.raises(Refused, match=r"toy-s0-F0 has no data.json"):
+        fork(parent, 3)
+    assert {path.name for path in workspace.folder.iterdir()} == {"data", "toy-s0-F0", ".fork.lock"}
+
+
+def test_that_of_two_that_fork_at_once_one_waits(workspace, monkeypatch):
+    """They would take the same number."""
+    parent, original, refused = trained(workspace), checkpoint.begin_with, []
+
+    def meanwhile(folder, run, fresh_optimizer):
+        with pytest.raises(Refused, match="somebody else forks"):
+            fork(parent, 3)
+        refused.append(run.name)
+        original(folder, run, fresh_optimizer)
+
+    monkeypatch.setattr(checkpoint, "begin_with", meanwhile)
+    monkeypatch.setattr("engine.fork.PATIENCE_S", 0.0)
+    child, _ = fork(parent, 6)
+    monkeypatch.undo()
+    assert refused == [".toy-s0-F0-fork1"] and fork(parent, 3)[0].name == "toy-s0-F0-fork2"
+    assert train(child) == 0 and weights(child, STEPS) == weights(parent, STEPS)
+
+
+def test_that_weights_alone_of_a_network_and_its_average_are_enough(workspace):
+    parent = trained(workspace, *DINO, "keep.full=1", "keep.snapshots=9")
+    child, _ = fork(parent, 3, ["method.local_crops=3"], fresh_optimizer=True)
+    assert train(child) == 0
+    first, theirs = (run.state().curves["train/loss"] for run in (child, parent))
+    assert first.steps.tolist() == [4, 5, 6, 7, 8, 9] and abs(first.values[0] - theirs.values[3]) < 0.5, "other crops"
+    assert {path.name for path in (child.folder / "checkpoints/step-00000009").iterdir()} >= {"teacher.safetensors"}
+
+
+def test_that_a_fork_is_forked_at_the_step_it_was_born_with(workspace):
+    parent = trained(workspace)
+    child, _ = fork(parent, 3, ["optimizer.lr=0.02"])
+    with pytest.raises(Refused, match=r"fork1 has not been trained, .* or fork toy-s0-F0, which it begins with"):
+        fork(child, 3)
+    assert train(child) == 0
+    grandchild, _ = fork(child, 3, ["optimizer.lr=0.05"])
+    assert train(grandchild) == 0
+    assert weights(grandchild, STEPS) == weights(parent, STEPS), "the change is undone, and nothing else is left of it"
 
 
 def test_that_a_fork_is_trained_told_and_left_out_of_its_lineages_verdicts(workspace):
