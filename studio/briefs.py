@@ -2,7 +2,7 @@
 
 Disposable: whatever is missing, damaged or older than its run is made again from the run's folder, which alone is true. One
 file a workspace, a line a run, only ever added to: the newest line of a run counts, and several windows may write at once. It
-holds good while recipe.toml, events.jsonl and status.json are the very files it was made from, by size and time.
+holds good while recipe, events, status and notes are the very files it was made from, by size and time.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from engine import brief, processes, recipe
 from engine.brief import Brief
+from engine.notes import Notes
 from engine.recipe import RunRecipe
 from engine.run import Run
 from engine.state import RunState
@@ -24,6 +25,7 @@ from engine.state import RunState
 VERSION = 1
 Mark = tuple[int, int]  # nanoseconds of the last change, bytes; (0, 0) for a file that is not there
 NO_FILE: Mark = (0, 0)
+FILES = ("recipe.toml", "events.jsonl", "status.json", "extras/notes.json")
 HEAD = b'{"run":"'  # how a line begins
 PADDING = 2000  # lines that nobody needs, from which on the file is written anew
 
@@ -34,6 +36,7 @@ class Marks(Struct, frozen=True, array_like=True):
     recipe: Mark
     events: Mark
     status: Mark
+    notes: Mark
 
 
 class Kept(Struct, frozen=True):
@@ -44,6 +47,7 @@ class Kept(Struct, frozen=True):
     host: str  # where its last engine ran; empty for this machine
     heard_at: float
     asked: RunRecipe
+    notes: Notes
     brief: Brief
 
 
@@ -57,7 +61,7 @@ def mark_of(path: str) -> Mark:
 
 def marks_of(run: Run) -> Marks:
     folder = str(run.folder)
-    return Marks(*(mark_of(f"{folder}/{name}") for name in ("recipe.toml", "events.jsonl", "status.json")))
+    return Marks(*(mark_of(f"{folder}/{name}") for name in FILES))
 
 
 class Briefs:
@@ -116,6 +120,6 @@ def _name(line: bytes) -> str:
     return line[len(HEAD) : line.index(b'"', len(HEAD))].decode() if b'"' in line[len(HEAD) :] else ""
 
 
-def of(run: Run, asked: RunRecipe, host: str, heard_at: float, state: RunState) -> Kept:
+def of(run: Run, asked: RunRecipe, notes: Notes, host: str, heard_at: float, state: RunState) -> Kept:
     """The line of a run at rest."""
-    return Kept(run.name, marks_of(run), host, heard_at, asked, brief.of(state))
+    return Kept(run.name, marks_of(run), host, heard_at, asked, notes, brief.of(state))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from engine.commands import AnyCommand, Pause, Stop
+from engine.notes import NOTHING, Notes
 from engine.recipe import RunRecipe
 from engine.run import Run, Tail, sort_key
 from engine.state import RunState, State
@@ -33,6 +34,7 @@ class Followed:
     changed_at: float = 0.0  # unix seconds of the last event's file time
     heard_at: float = 0.0  # unix seconds of the last event or heartbeat, as of the last change of the word
     host: str = ""  # where its last engine ran; empty for this machine
+    notes: Notes = NOTHING  # what a person wrote about it
     place: int = 0  # among those that wait in the queue, 1 for the next; 0 for a run that does not wait there
     expected: bool = False  # a worker, or a process this window started, turns to it next; its engine is not heard of yet
     loaded: bool = False  # everything on disk at first sight has been folded, or a brief of it is at hand

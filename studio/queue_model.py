@@ -4,14 +4,15 @@ Pure: rows from what a Session follows and what a person wants to see, and where
 What the cells say is queue_words.py's; drawing them is widgets/run_table.py's.
 """
 
-import re
+import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from typing import Literal
 
 from engine import words
-from studio import phrases, queue_words
+from studio import phrases, queue_filter, queue_order, queue_words
+from studio.queue_columns import Column
 from studio.queue_words import TOGETHER, Following, needs_decision, standing
 from studio.session import Followed
 
@@ -39,6 +40,7 @@ class Row:
     share: float | None = None
     best: str = ""
     ends: str = ""
+    added: tuple[str, ...] = ()  # of the columns that a person has added
     is_open: bool | None = None  # None: there is nothing to fold
     tip: str = ""
 
@@ -48,8 +50,8 @@ class Row:
         bar = words.percent(self.share, 0) if self.share is not None else ""
         seeds = f"seed {self.seeds}" if self.seeds else ""
         folded = {True: "unfolded", False: "folded", None: ""}[self.is_open]
-        parts = (self.title, self.hint, self.method, seeds, self.state, bar, self.best, self.ends, self.summary, folded)
-        return ", ".join(part for part in parts if part)
+        parts = (self.title, self.hint, self.method, seeds, self.state, bar, self.best, self.ends, *self.added)
+        return ", ".join(part for part in (*parts, self.summary, folded) if part)
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,21 @@ class Wanted:
     segment: Segment = "All"
     folded: frozenset[str] = frozenset()  # keys of group rows
     unfolded: frozenset[str] = frozenset()  # keys of generation rows
+    added: tuple[Column, ...] = ()
+    sort: str = ""  # the head of the column by which runs are ordered, lineages taken apart; empty for their turn
+    falling: bool = False
 
     def turned(self, row: Row) -> "Wanted":
         """The same with a row folded that was open, or the other way round."""
         if row.kind == "group":
-            return Wanted(self.text, self.segment, self.folded ^ {row.key}, self.unfolded)
-        return Wanted(self.text, self.segment, self.folded, self.unfolded ^ {row.key})
+            return replace(self, folded=self.folded ^ {row.key})
+        return replace(self, unfolded=self.unfolded ^ {row.key})
+
+    def sorted_by(self, head: str) -> "Wanted":
+        """Rising, then falling, then by turn again."""
+        if self.sort != head:
+            return replace(self, sort=head, falling=False)
+        return replace(self, falling=True) if not self.falling else replace(self, sort="", falling=False)
 
 
 # ---- what is in sight ----------------------------------------------------------------------------------------------------
@@ -87,20 +98,6 @@ def counts(following: Following) -> dict[Segment, int]:
     return {segment: sum(belongs(one, segment, following) for one in following.runs) for segment in SEGMENTS}
 
 
-def _matches(one: Followed, text: str) -> bool:
-    """Every word is somewhere in its name or its title; a number stands there by itself, so that seed 1 is not also F1."""
-    if not text:
-        return True
-    said, numbers = one.keep("said", _said)
-    return all(part in (numbers if part.isdigit() else said) for part in text.lower().split())
-
-
-def _said(one: Followed) -> tuple[str, frozenset[str]]:
-    """All that is looked through, and the words in it."""
-    said = f"{one.name} {phrases.run_title(one)} {one.word} {standing(one)}".lower()
-    return said, frozenset(re.findall(r"\w+", said))
-
-
 # ---- rows ----------------------------------------------------------------------------------------------------------------
 
 
@@ -119,9 +116,12 @@ def rows(
     lineages: dict[str, list[Followed]] = {}
     everything = wanted.segment == "All" and not wanted.text
     for one in following.runs:
-        if everything or (belongs(one, wanted.segment, following) and _matches(one, wanted.text)):
+        if everything or (belongs(one, wanted.segment, following) and queue_filter.matches(one, wanted.text)):
             lineages.setdefault(one.lineage, []).append(one)
     writer = _Writer(following, wanted, ends, now)
+    if wanted.sort:
+        apart = [one for runs in lineages.values() for one in runs]
+        return [writer.single(one, 0) for one in queue_order.ordered(apart, wanted.sort, wanted.falling, wanted.added)]
     found = [_block(name, runs, sizes[name] > 1, writer, blocks) for name, runs in lineages.items()]
     found.sort(key=lambda block: block[1])
     return [row for block in found for row in block[2]]
@@ -139,7 +139,7 @@ def _block(name: str, runs: list[Followed], grouped: bool, writer: "_Writer", bl
 
 def _made_of(name: str, runs: Sequence[Followed], grouped: bool, writer: "_Writer") -> object:
     """All that the rows rest on; None where they also tell the time, or what a run of another lineage does."""
-    parts: list[object] = [grouped, int(writer.now // 900), f"lineage {name}" in writer.wanted.folded]
+    parts: list[object] = [writer.wanted.added, grouped, int(writer.now // 900), f"lineage {name}" in writer.wanted.folded]
     for one in runs:
         teacher = writer.following.source_of(one)
         outside = teacher is not None and teacher.lineage != name
@@ -218,9 +218,13 @@ class _Writer:
             state=said,
             best=queue_words.best(runs),
             ends=self._last_end(runs),
+            added=self._added(runs),
             is_open=key in self.wanted.unfolded,
             tip=f"{first.called}, {words.plural(len(runs), 'seed')}: {said}",
         )  # fmt: skip
+
+    def _added(self, runs: Sequence[Followed]) -> tuple[str, ...]:
+        return tuple(_together(column, runs) for column in self.wanted.added)
 
     def _last_end(self, runs: Sequence[Followed]) -> str:
         """When the last of them ends or ended."""
@@ -243,8 +247,22 @@ class _Writer:
             share=queue_words.share(one),
             best=queue_words.best([one]),
             ends=queue_words.end_words(one, self.following, self.ends, self.now),
+            added=self._added([one]),
             tip=queue_words.tip(one, self.following, self.now),
         )  # fmt: skip
+
+
+def _together(column: Column, runs: Sequence[Followed]) -> str:
+    """What all runs have in common; of numbers the mean and the standard deviation over seeds."""
+    values = [column.value(one) for one in runs]
+    if all(value == values[0] for value in values):
+        return column.text(values[0])
+    if not column.numeric or any(not isinstance(value, int | float) for value in values):
+        return ""
+    mean, spread = statistics.fmean(values), statistics.stdev(values)
+    if column.kind == "field":
+        return f"{words.number(mean)} ± {words.number(spread)}"
+    return f"{column.text(mean)} ± {column.text(spread)}"
 
 
 def _alone(one: Followed) -> str:

@@ -17,7 +17,7 @@ import msgspec
 import tomlkit
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine import processes, recipe
+from engine import notes, processes, recipe
 from engine.commands import AnyCommand, Change, Pause, Stop
 from engine.fields import RecipeErrors
 from engine.queue import Queue, enqueue, start_worker
@@ -204,6 +204,7 @@ class Session(QObject):
         different = self._watch.list()
         for one in list(self._watch.due({self._chosen, *self.queue[:FIRST]})):
             different |= self._derive(one) or one.word == "unresponsive"  # how long it has been silent is news
+            different |= self._watch.look_at_notes(one)
         for one in self._followed.values() if self._watch.many else ():
             if one.word in ("queued", "blocked") and one.loaded:
                 different |= self._reconsider(one)
@@ -532,6 +533,18 @@ class Session(QObject):
         for pid in pids if not processes.WINDOWS else ():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
+
+    # ---- what a person writes ---------------------------------------------------------------------------------------------
+
+    def write_notes(self, names: Sequence[str], tags: str | None = None, note: str | None = None) -> None:
+        """Tags (separated by commas) or a note of these runs, in their folders; None leaves what is there."""
+        for one in (one for name in names if (one := self._followed.get(name)) is not None):
+            there = notes.read(one.run)
+            new = notes.Notes(there.tags if tags is None else notes.tags_of(tags), there.note if note is None else note.strip())
+            if new != there:
+                self._asked(partial(notes.write, one.run, new))
+                self._watch.look_at_notes(one)
+        self.runs_changed.emit()
 
     # ---- the trash --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 Only a person who is told what is lost empties it. What the workspace takes on the disk is counted here too.
 
-Whether a run may go, and whom that concerns, is asked by the session before.
+Whether a run may go, and whom that concerns, the session asks before.
 """
 
 import os

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from engine import brief
+from engine import brief, notes
 from engine.run import Run, Workspace, sort_key
 from engine.state import RunState, Vital, derive
 from studio import briefs
@@ -43,6 +43,7 @@ class Watch:
         self._moved: dict[str, Followed] = {}  # at rest and whole, and to be read on
         self._lineages: dict[str, list[Followed]] | None = None
         self._marks: dict[str, Marks] = {}  # of runs at rest, as last seen
+        self._note_marks: dict[str, briefs.Mark] = {}
         self._briefs = Briefs(workspace.folder)
         self._turn = 0  # whose it is, of those at rest
 
@@ -98,6 +99,7 @@ class Watch:
         for one in fresh:
             if one.whole:
                 derive_word(one)
+                self.look_at_notes(one)
         self.met_late |= bool(self._unmet)
         return True
 
@@ -116,6 +118,7 @@ class Watch:
         one.tail.skip_to(kept.marks.events[1])
         one.host, one.heard_at, one.changed_at = kept.host, kept.heard_at, kept.marks.events[0] / 1e9
         one.word = derive(one.state, Vital())
+        one.notes = kept.notes
         self._marks[run.name] = kept.marks
         return one
 
@@ -145,6 +148,15 @@ class Watch:
         if marks.recipe == briefs.NO_FILE:
             self._doubted.add(one.name)
         return before is not None and marks != before
+
+    def look_at_notes(self, one: Followed) -> bool:
+        """True if somebody has written other ones."""
+        mark = briefs.mark_of(f"{one.run.folder}/extras/notes.json")
+        if self._note_marks.get(one.name, briefs.NO_FILE) == mark:
+            return False
+        self._note_marks[one.name] = mark
+        before, one.notes = one.notes, notes.read(one.run)
+        return one.notes != before
 
     def _take_notice(self, one: Followed) -> None:
         """Its brief is not true any more, or there may be more to fold."""
@@ -213,7 +225,7 @@ class Watch:
         """Of a run at rest a brief is enough, if it is all on disk."""
         if one.recipe is None or _is_busy(one) or not one.state.attempts:
             return
-        kept = briefs.of(one.run, one.recipe, one.host, one.heard_at, one.state)
+        kept = briefs.of(one.run, one.recipe, one.notes, one.host, one.heard_at, one.state)
         if kept.marks.events[1] == one.tail.offset:
             self._briefs.keep(kept)
             self._marks[one.name] = kept.marks

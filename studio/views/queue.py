@@ -6,8 +6,9 @@ hidden view does nothing until it is shown.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent
@@ -25,12 +26,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio import live_cures, live_failures, queue_acts, queue_model, queue_presets, queue_words, theme
+from studio import live_cures, live_failures, queue_acts, queue_columns, queue_model, queue_presets, queue_words, theme
+from studio.queue_columns import Column
 from studio.queue_model import SEGMENTS, Row, Wanted
 from studio.session import Followed, Session
 from studio.widgets.card import Card, rule
 from studio.widgets.empty import EmptyNote
 from studio.widgets.error_card import ErrorCard
+from studio.widgets.notes_card import NotesCard
 from studio.widgets.queue_head import QueueHead
 from studio.widgets.run_card import ALWAYS, RunCard
 from studio.widgets.run_rows import HEADS, HIDEABLE
@@ -38,7 +41,7 @@ from studio.widgets.run_table import RunTable
 from studio.widgets.segment import Segment
 from studio.widgets.stop_button import ACTS
 
-SIDE = 336  # width of the right column
+SIDE, LEAST_SIDE, SHARE = 336, 250, 0.34  # width of the right column: that share of a page which is narrow for its scale
 REFRESH_MS = 200  # news come up to five times a second; so often is looked at most
 READING_MS = 1000  # while runs are read for the first time all of them are news
 
@@ -53,16 +56,21 @@ class QueueView(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._wanted = Wanted()
+        self._looks = queue_columns.load()
+        self._wanted = Wanted(added=self._looks.added)
         self._blocks: queue_model.Blocks = {}
         self._stale = True
         self._met = False  # a first row was chosen for the person once
         self.head, self.table, self.error, self.card = QueueHead(), RunTable(), ErrorCard(), RunCard()
+        self.notes = NotesCard()
+        self._noted: tuple[str, ...] = ()  # whose notes are shown
         self.filter, self.segment = QLineEdit(), Segment(SEGMENTS, "Which runs")
         self.columns, self.column_menu = theme.dress(QPushButton("Columns"), small=True), theme.round_menu(QMenu(self))
         self.nothing, self.no_match = _Empty("New experiment"), _Empty("Show all runs")
         self._pages, self._tables, self._side = QStackedWidget(), QStackedWidget(), QScrollArea()
         self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        for column in HIDEABLE:
+            self.table.show_column(column, HEADS[column] not in self._looks.hidden)
         self._dress()
         self._lay_out()
         self._listen()
@@ -80,7 +88,7 @@ class QueueView(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        self._side.setFixedWidth(theme.px(SIDE))
+        self._side.setFixedWidth(min(theme.px(SIDE), max(theme.px(LEAST_SIDE), int(self.width() * SHARE))))
         self._give_room()
 
     def _news(self) -> None:
@@ -107,6 +115,8 @@ class QueueView(QWidget):
         self.head.show_queue(session.working and not session.held, bool(session.queue))
         for segment, count in queue_model.counts(session).items():
             self.segment.relabel(segment, f"{segment} {count}")
+        self.table.show_added(self._wanted.added)
+        self.table.show_order(self._wanted.sort, self._wanted.falling)
         self.table.show_rows(rows)
         self._tables.setCurrentIndex(0 if rows else 1)
         self._choose_first(rows)
@@ -147,9 +157,28 @@ class QueueView(QWidget):
         self.error.setVisible(failed is not None)
         if failed is not None:
             self.error.show_failure(*failed)
+        self._show_notes(runs)
         if runs:
             self._show_card(runs, explained=failed is not None)
         self._give_room()
+
+    def _show_notes(self, runs: list[Followed]) -> None:
+        names = tuple(one.name for one in runs)
+        if names != self._noted:
+            self.notes.finish()
+            self._noted = names
+        self.notes.setVisible(bool(runs))
+        if runs:
+            common = [tag for tag in runs[0].notes.tags if all(tag in one.notes.tags for one in runs)]
+            self.notes.show_notes(", ".join(common), runs[0].notes.note if len(runs) == 1 else None)
+
+    def _write_tags(self, text: str) -> None:
+        """Of several runs only what they have in common was shown: each keeps its own besides."""
+        runs = [one for name in self._noted if (one := self._session.followed(name)) is not None]
+        common = [tag for tag in runs[0].notes.tags if all(tag in one.notes.tags for one in runs)] if runs else []
+        for one in runs:
+            own = [tag for tag in one.notes.tags if tag not in common]
+            self._session.write_notes([one.name], tags=", ".join([text, *own]))
 
     def _show_card(self, runs: list[Followed], explained: bool) -> None:
         """`explained`: the card above has the remedies."""
@@ -246,11 +275,22 @@ class QueueView(QWidget):
             self._session.take_out(names)
 
     def _drop(self, names: list[str], row: int) -> None:
+        if self._is_sorted():
+            return
         queue = self._session.queue
         self._session.move(names, queue_model.place_above(row, self.table.runs.rows, queue, names))
 
+    def _is_sorted(self) -> bool:
+        """Rows that are ordered by a column do not show whose turn it is: what is moved among them is refused in words."""
+        if self._wanted.sort:
+            how = f"Runs are ordered by {self._wanted.sort}, not by their turn"
+            self._session.refused.emit(f"{how}; press that head until its arrow is gone, then move them.")
+        return bool(self._wanted.sort)
+
     def _nudge(self, step: int) -> None:
         """By one run; whole lineages pass whole lineages."""
+        if self._is_sorted():
+            return
         chosen, names = self.table.chosen(), self._movable()
         whole = all(row.depth == 0 for row in chosen)
         passable = {
@@ -288,12 +328,47 @@ class QueueView(QWidget):
         menu = self.column_menu
         menu.clear()
         for column in HIDEABLE:
-            action = menu.addAction(HEADS[column])
-            action.setCheckable(True)
-            action.setChecked(self.table.shows_column(column))
-            action.toggled.connect(lambda on, column=column: self.table.show_column(column, on))
+            self._offer_column(menu, HEADS[column], self.table.shows_column(column), partial(self._hide, column))
+        menu.addSeparator()
+        known = queue_columns.metrics(self._session.runs)
+        for kind in ("best", "last"):
+            self._offer_added(menu, f"{kind.capitalize()} of a metric", [Column(kind, name) for name in known])
+        self._offer_added(menu, "Field of the recipe", [Column("field", path) for path in queue_columns.fields()])
+        for name in queue_columns.WRITTEN:
+            self._offer_added_one(menu, Column("written", name), name.capitalize())
         corner = self.columns.mapToGlobal(QPoint(self.columns.width() - menu.sizeHint().width(), self.columns.height() + 4))
         menu.popup(corner)
+
+    def _offer_added(self, menu: QMenu, title: str, columns: Sequence[Column]) -> None:
+        below = theme.round_menu(QMenu(title, menu))
+        menu.addMenu(below)
+        for column in columns:
+            self._offer_added_one(below, column, column.name)
+        below.setEnabled(bool(columns))
+        below.setStyleSheet("QMenu { menu-scrollable: 1; }")
+
+    def _offer_added_one(self, menu: QMenu, column: Column, label: str) -> None:
+        self._offer_column(menu, label, column in self._looks.added, partial(self._add_column, column))
+
+    def _offer_column(self, menu: QMenu, label: str, shown: bool, act: Callable[[bool], None]) -> None:
+        action = menu.addAction(label)
+        action.setCheckable(True)
+        action.setChecked(shown)
+        action.toggled.connect(act)
+
+    def _hide(self, column: int, shown: bool) -> None:
+        self.table.show_column(column, shown)
+        self._remember(self._looks.with_hidden(HEADS[column], not shown))
+
+    def _add_column(self, column: Column, shown: bool) -> None:
+        self._remember(self._looks.with_column(column, shown))
+        if not shown and self._wanted.sort == column.head:
+            self._wanted = replace(self._wanted, sort="")
+        self._want(replace(self._wanted, added=self._looks.added))
+
+    def _remember(self, looks: queue_columns.Looks) -> None:
+        self._looks = looks
+        queue_columns.save(looks)
 
     def menu_of_chosen(self) -> QMenu:
         """What can be done with what is chosen, as a menu."""
@@ -333,6 +408,8 @@ class QueueView(QWidget):
         self.segment.chosen.connect(lambda segment: self._want(replace(self._wanted, segment=segment)))
         self.columns.clicked.connect(self._offer_columns)
         self._listen_to_table()
+        self.notes.tags_written.connect(self._write_tags)
+        self.notes.note_written.connect(lambda text: self._session.write_notes(self._noted, note=text))
         self.card.asked.connect(self._act)
         self.card.stop_asked.connect(self._stop)
         self.card.kill_asked.connect(lambda: self._stop("kill"))
@@ -345,6 +422,7 @@ class QueueView(QWidget):
         table.selection_moved.connect(self._show_side)
         table.opened.connect(self._open_row)
         table.turned.connect(self._turn)
+        table.order_asked.connect(lambda head: self._want(self._wanted.sorted_by(head)) if head else None)
         table.nudged.connect(self._nudge)
         table.taken_out.connect(self._take_out)
         table.menu_asked.connect(self._show_menu)
@@ -356,6 +434,9 @@ class QueueView(QWidget):
 
     def _dress(self) -> None:
         self.filter.setPlaceholderText("filter runs")
+        self.filter.setToolTip(
+            "Words of name, state, method, tags or note, and conditions: state=failed, tag=good, lr=0.1, width>16"
+        )
         self.filter.setAccessibleName("Filter runs")
         theme.dress(self.filter, small=True)
         self.filter.setTextMargins(theme.px(18), 0, 0, 0)
@@ -414,6 +495,7 @@ class QueueView(QWidget):
         column.setSpacing(12)
         column.addWidget(self.error)
         column.addWidget(self.card)
+        column.addWidget(self.notes)
         column.addStretch(1)
         return inside
 

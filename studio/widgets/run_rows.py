@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QPersist
 from PySide6.QtWidgets import QWidget
 
 from engine import words
+from studio.queue_columns import Column
 from studio.queue_model import Row
 
 Index = QModelIndex | QPersistentModelIndex
@@ -31,6 +32,7 @@ class RunsModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: list[Row] = []
         self._places: dict[str, int] = {}
+        self.added: tuple[Column, ...] = ()
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """What is the same above and below stays; rows between are exchanged."""
@@ -49,38 +51,60 @@ class RunsModel(QAbstractTableModel):
         changed += [place for place in range(len(new) - bottom, len(new)) if _other(rows[place], self.rows[place])]
         self.rows, self._places = list(rows), {key: place for place, key in enumerate(new)}
         if changed:
-            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(HEADS) - 1))
+            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], self.columnCount() - 1))
 
     def place(self, key: str) -> int | None:
         """Where the row of this key is."""
         return self._places.get(key)
 
+    def show_columns(self, added: Sequence[Column]) -> None:
+        """Those that a person has added, after the others."""
+        if tuple(added) != self.added:
+            self.beginResetModel()
+            self.added, self.rows, self._places = tuple(added), [], {}
+            self.endResetModel()
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return (*HEADS, *(column.head for column in self.added))
+
+    def is_right(self, column: int) -> bool:
+        """Numbers stand at the right."""
+        return column in RIGHT if column < len(HEADS) else self.added[column - len(HEADS)].numeric
+
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(HEADS)
+        return 0 if parent.isValid() else len(HEADS) + len(self.added)
 
     def data(self, index: Index, role: int = ROLES.DisplayRole) -> object:
         if not index.isValid():
             return None
         row, column = self.rows[index.row()], index.column()
         if role == ROLES.DisplayRole:
-            return cells(row)[column]
+            return self._cell(row, column)
         if role == ROLES.AccessibleTextRole:
-            return row.said if column == RUN else cells(row)[column]
+            return row.said if column == RUN else self._cell(row, column)
         if role == ROLES.ToolTipRole:
             return row.tip
         if role == ROLES.TextAlignmentRole:
-            return _side(column)
+            return self._side(column)
         return None
 
+    def _cell(self, row: Row, column: int) -> str:
+        texts = cells(row)
+        return texts[column] if column < len(texts) else ""  # a group row says nothing in the columns that were added
+
+    def _side(self, column: int) -> Qt.AlignmentFlag:
+        return SIDES.AlignVCenter | (SIDES.AlignRight if self.is_right(column) else SIDES.AlignLeft)
+
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = ROLES.DisplayRole) -> object:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADS):
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.heads):
             return None
         if role == ROLES.DisplayRole:
-            return HEADS[section]
-        return _side(section) if role == ROLES.TextAlignmentRole else None
+            return self.heads[section]
+        return self._side(section) if role == ROLES.TextAlignmentRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         flags = Qt.ItemFlag
@@ -113,7 +137,7 @@ class RunsModel(QAbstractTableModel):
 def cells(row: Row) -> tuple[str, ...]:
     """The text of each column."""
     bar = words.percent(row.share, 0) if row.share is not None else ""
-    return ("", row.title, row.method or row.hint, row.seeds, row.state, bar, row.best, row.ends or row.summary)
+    return ("", row.title, row.method or row.hint, row.seeds, row.state, bar, row.best, row.ends or row.summary, *row.added)
 
 
 def movable(rows: Iterable[Row]) -> list[str]:
@@ -128,7 +152,3 @@ def _other(row: Row, before: Row) -> bool:
 def _same(old: Sequence[str], new: Sequence[str]) -> int:
     """How many are equal from the beginning."""
     return next((place for place, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
-
-
-def _side(column: int) -> Qt.AlignmentFlag:
-    return SIDES.AlignVCenter | (SIDES.AlignRight if column in RIGHT else SIDES.AlignLeft)

@@ -31,15 +31,14 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegat
 
 from engine import words
 from studio import theme
+from studio.queue_columns import Column
 from studio.queue_model import Row
 from studio.widgets.run_rows import (
     BEST,
     ENDS,
     HANDLE,
-    HEADS,
     METHOD,
     PROGRESS,
-    RIGHT,
     ROOT,
     RUN,
     SEED,
@@ -53,8 +52,9 @@ from studio.widgets.state_mark import mark_of
 
 KEYS, SIDES = Qt.Key, Qt.AlignmentFlag
 WIDTHS = {HANDLE: 28, RUN: 92, METHOD: 94, SEED: 58, STATE: 197, PROGRESS: 84, BEST: 91, ENDS: 136}  # the least
+ADDED = 112  # of a column that a person has added
 SHARES = {RUN: 3, METHOD: 3, STATE: 7, ENDS: 1}  # of what room there is besides
-GIVE_WAY = (METHOD, PROGRESS, BEST)  # in this order, where there is no room for all
+GIVE_WAY = (METHOD, PROGRESS, BEST, SEED)  # in this order, where there is no room for all
 ONE_LINE = SIDES.AlignVCenter | Qt.TextFlag.TextSingleLine
 LEFTWARD, RIGHTWARD = int(SIDES.AlignLeft | ONE_LINE), int(SIDES.AlignRight | ONE_LINE)
 INDENTS = (0, 20, 38)  # of a title, by depth
@@ -76,6 +76,7 @@ class RunTable(QTreeView):
     taken_out = Signal()
     selection_moved = Signal()
     menu_asked = Signal(QPoint)
+    order_asked = Signal(str)  # the head of the column that was pressed
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -128,7 +129,7 @@ class RunTable(QTreeView):
         """Rows with the same keys; where a row is gone, the first that shows one of its runs."""
         selection = QItemSelection()
         for place in sorted({place for row in chosen if (place := self._place_of(row)) is not None}):
-            selection.select(self.runs.index(place, 0), self.runs.index(place, len(HEADS) - 1))
+            selection.select(self.runs.index(place, 0), self.runs.index(place, self.runs.columnCount() - 1))
         flags = QItemSelectionModel.SelectionFlag
         place = self._place_of(current) if current is not None else None
         if place is not None:
@@ -159,21 +160,36 @@ class RunTable(QTreeView):
     def _fit(self) -> None:
         """Every column its least, and the room there is besides to those with words in them."""
         shown = self._that_fit()
-        for column in range(len(HEADS)):
+        for column in range(self.runs.columnCount()):
             self.setColumnHidden(column, column not in shown)
         spare = max(0, self.viewport().width() - _least(shown))
         shares = sum(SHARES.get(column, 0) for column in shown)
         for column in shown:
-            extra = spare * SHARES.get(column, 0) // shares
+            extra = spare * SHARES.get(column, 0) // max(1, shares)  # none is left for the columns that were added
             spare, shares = spare - extra, shares - SHARES.get(column, 0)  # to the last pixel: a row is drawn to the edge
-            self.setColumnWidth(column, theme.px(WIDTHS[column]) + extra)
+            self.setColumnWidth(column, _width(column) + extra)
 
     def _that_fit(self) -> list[int]:
-        shown = [column for column in range(len(HEADS)) if column not in self._unwanted]
+        """What a person has added stays; where even that is too wide, the table is moved sideways."""
+        shown = [column for column in range(self.runs.columnCount()) if column not in self._unwanted]
         for column in GIVE_WAY:
-            if column in shown and _least(shown) > self.viewport().width():
+            counted = shown if column != SEED else [one for one in shown if one <= ENDS]  # without it rows look alike
+            if column in shown and _least(counted) > self.viewport().width():
                 shown.remove(column)
         return shown
+
+    def show_added(self, columns: Sequence[Column]) -> None:
+        """The columns that a person has added, after the others."""
+        self.runs.show_columns(columns)
+        self._fit()
+
+    def show_order(self, head: str, falling: bool) -> None:
+        """By which column rows are ordered; none where it is their turn."""
+        header, heads = self.header(), self.runs.heads
+        header.setSortIndicatorShown(bool(head))
+        if head:
+            order = Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
+            header.setSortIndicator(heads.index(head), order)
 
     # ---- keys and pointer -----------------------------------------------------------------------------------------------
 
@@ -305,21 +321,24 @@ class RunTable(QTreeView):
 
     def _paint_cells(self, painter: QPainter, place: QRect, row: Row) -> None:
         gap = theme.px(8)
+        seed = f" s{row.seeds}" if row.kind == "run" and row.depth and self.isColumnHidden(SEED) else ""
         texts, tones = cells(row), {METHOD: "text2", SEED: "text2", ENDS: "text2"}
-        for column in range(RUN, len(HEADS)):
+        for column in range(RUN, self.runs.columnCount()):
             room = self._cell(column)
             if self.isColumnHidden(column):
                 continue
             spot = _between(place, room.left() + gap, room.right() - gap)
+            text = texts[column] if column < len(texts) else ""
             if column == RUN:
                 spot = self._paint_square(painter, spot, row)
+                text += seed
             elif column == STATE:
                 spot = self._paint_mark(painter, spot, row)
             if column == PROGRESS:
                 _paint_bar(painter, spot, row.share)
             else:
-                side = SIDES.AlignRight if column in RIGHT else SIDES.AlignLeft
-                _write(painter, spot, texts[column], "body", tones.get(column, "text"), side)
+                side = SIDES.AlignRight if self.runs.is_right(column) else SIDES.AlignLeft
+                _write(painter, spot, text, "body", tones.get(column, "text"), side)
 
     def _paint_square(self, painter: QPainter, spot: QRect, row: Row) -> QRect:
         """The colour of a generation, before its name. Returns what room is left."""
@@ -366,7 +385,8 @@ class RunTable(QTreeView):
         header.setSectionsMovable(False)
         header.setMinimumSectionSize(theme.px(20))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionsClickable(False)
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(lambda column: self.order_asked.emit(self.runs.heads[column]))
 
     def _take_drops(self) -> None:
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
@@ -382,7 +402,11 @@ class RunTable(QTreeView):
 
 
 def _least(columns: Iterable[int]) -> int:
-    return sum(theme.px(WIDTHS[column]) for column in columns)
+    return sum(_width(column) for column in columns)
+
+
+def _width(column: int) -> int:
+    return theme.px(WIDTHS.get(column, ADDED))
 
 
 def _above(place: QRect, side: int) -> int:

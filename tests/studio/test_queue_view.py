@@ -13,14 +13,15 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine import notes
 from engine.queue import Queue
 from engine.run import Run, Workspace
-from studio import queue_acts, queue_model, watch
+from studio import preferences, queue_acts, queue_model, watch
 from studio.queue_model import Row
 from studio.session import Session
 from studio.views import queue as module
 from studio.views.queue import QueueView
-from studio.widgets.run_rows import BEST, METHOD, MIME, PROGRESS, STATE, RunsModel
+from studio.widgets.run_rows import BEST, METHOD, MIME, PROGRESS, RUN, STATE, RunsModel
 
 Open = Callable[[Path], Session]
 Show = Callable[[QWidget], QWidget]
@@ -32,6 +33,8 @@ KEYS = Qt.Key
 @pytest.fixture
 def shown(follow: Open, on_screen: Show, dressed: object, tmp_path: Path) -> Iterator[Callable[[], QueueView]]:
     """Opens the view on the workspace, as large as in a window of 1440 x 900."""
+
+    (preferences.folder() / "queue.toml").unlink(missing_ok=True)  # the columns of another test
 
     def show() -> QueueView:
         view = QueueView(follow(tmp_path))
@@ -598,3 +601,61 @@ def test_that_a_run_that_fell_ill_is_changed_from_here_too(shown: Callable[[], Q
 
 def titles_to_keys(view: QueueView) -> dict[str, str]:
     return {row.title: row.key for row in view.table.runs.rows}
+
+
+# Columns, order, notes ------------------------------------------------------------------------------------------------
+
+
+def heads(view: QueueView) -> list[str]:
+    return [str(view.table.runs.headerData(place, Qt.Orientation.Horizontal)) for place in range(view.table.runs.columnCount())]
+
+
+def test_that_a_column_is_added_from_the_menu_and_still_there_in_the_next_window(shown, tmp_path: Path) -> None:
+    recorded.complete(alone(tmp_path, "a")[0])
+    view = shown()
+    view._offer_columns()
+    below = next(each.menu() for each in view.column_menu.actions() if each.text() == "Best of a metric")
+    next(each for each in below.actions() if each.text() == "val/accuracy").trigger()
+    view.column_menu.hide()
+    again = QueueView(view._session)
+    assert heads(view)[-1] == "best val/accuracy" and again._wanted.added == view._wanted.added
+    place = view.table.runs.columnCount() - 1
+    assert view.table.runs.index(0, place).data() == "90.1\u2009%" and view.table.columnWidth(place) > 80
+    again.deleteLater()
+
+
+def test_that_a_pressed_head_orders_runs_and_moving_them_is_refused_in_words(shown, qtbot: QtBot, tmp_path: Path) -> None:
+    runs = alone(tmp_path, "a", "b", "c")
+    enqueue(tmp_path, *runs)
+    view = shown()
+    view.table.header().sectionClicked.emit(RUN)
+    view.table.header().sectionClicked.emit(RUN)
+    assert titles(view) == ["c", "b", "a"] and view.table.header().isSortIndicatorShown()
+    select(view, "run a-s0-F0")
+    with qtbot.waitSignal(view._session.refused) as heard:
+        QTest.keyClick(view.table, KEYS.Key_Up, ALT)
+    assert "ordered by Run" in heard.args[0] and queued(tmp_path) == [run.name for run in runs]
+    view.table.header().sectionClicked.emit(RUN)
+    assert titles(view) == ["a", "b", "c"] and not view.table.header().isSortIndicatorShown()
+
+
+def test_that_tags_of_several_runs_are_written_beside_what_each_has(shown, tmp_path: Path) -> None:
+    a, b = alone(tmp_path, "a", "b")
+    notes.write(a, notes.Notes(("mine",), "kept"))
+    view = shown()
+    select(view, "run a-s0-F0", "run b-s0-F0")
+    assert view.notes.tags.text() == "" and not view.notes.note.isVisible()
+    view.notes.tags.setFocus()
+    QTest.keyClicks(view.notes.tags, "good, wide")
+    QTest.keyClick(view.notes.tags, KEYS.Key_Return)
+    assert notes.read(a) == notes.Notes(("good", "wide", "mine"), "kept") and notes.read(b).tags == ("good", "wide")
+
+
+def test_that_a_note_half_written_is_kept_when_another_run_is_chosen(shown, tmp_path: Path) -> None:
+    a, b = alone(tmp_path, "a", "b")
+    view = shown()
+    select(view, "run a-s0-F0")
+    view.notes.note.setPlainText("the disk was full")
+    select(view, "run b-s0-F0")
+    assert notes.read(a).note == "the disk was full" and notes.read(b) == notes.NOTHING
+    assert view.notes.note.toPlainText() == ""
