@@ -5,9 +5,7 @@ comes from the assistant (inspect_asks.py), and both only while the page is in s
 """
 
 from collections.abc import Hashable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
@@ -15,13 +13,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEve
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
-from engine.run import Run
-from engine.state import RunState
 from studio import actions, inspect_looks, inspect_model, lineage_model, lineage_pictures, phrases, theme
 from studio.assistant import Assistant
 from studio.inspect_asks import VERBS, Found, InspectAsks
+from studio.inspect_features import InspectFeatures
 from studio.inspect_lists import Lists
-from studio.inspect_model import Answers, Cell, Kind, Network, Order, Prototypes
+from studio.inspect_model import Answers, Cell, Kind, Network, Order
 from studio.inspect_pair import Pair
 from studio.inspect_pictures import PICTURES, Looked, held_in, of_file, place_of, png_of
 from studio.later import Later
@@ -57,7 +54,6 @@ class InspectView(QWidget):
         self._looked: Looked | None = None
         self._own = False  # it is none of the list
         self._near: Found | None = None
-        self._of_prototypes = Pictures()
         self._asked: dict[str, Hashable] = {}  # what each part of the page shows or waits for
         self._later = Later(self)
         self._pause = QTimer(self, singleShot=True, interval=PATIENCE_MS)
@@ -74,6 +70,7 @@ class InspectView(QWidget):
         self.teacher = NetworkChoice("Teacher", self._session, may_be_nobody=True)
         self.examples, self.matrices = Examples(), ClassMatrices()
         self.looks, self.answers, self.features = NetworkLooks(), PictureAnswers(), FeatureCard()
+        self._map = InspectFeatures(self.features, self.pair, self._asks, self)
 
     def _lay_out(self) -> None:
         self._pages, self._page = QStackedWidget(), QWidget()
@@ -128,7 +125,7 @@ class InspectView(QWidget):
         self.looks.paste_asked.connect(self.paste)
         self.answers.changed.connect(self._ask_near)
         self.answers.near.opened.connect(self._open_near)
-        self.features.changed.connect(self._show_features)
+        self.features.changed.connect(lambda: self._map.show(self._folder))
         self.features.picture_opened.connect(self._open_place)
         self._asks.found.connect(self._take)
         self._asks.failed.connect(self._fail)
@@ -176,7 +173,7 @@ class InspectView(QWidget):
         self._read_answers()
         self._read_pictures()
         self._ask_look()
-        self._show_features()
+        self._map.show(self._folder)
 
     def _is_new(self, part: str, token: Hashable) -> bool:
         """Whether a part of the page has to be made again; remembers that it was."""
@@ -206,7 +203,7 @@ class InspectView(QWidget):
         finished = lineage_model.complete(self._session.generations(one.lineage))
         first, second, third = ((each.run, each.state) if each is not None else None for each in (one, other, parent))
         key = tuple((each.name, each.state.completed, each.state.attempt) if each else None for each in (one, other, parent))
-        if self._is_new("answers", (self._session.workspace.folder, key, lineage_model.fingerprint(finished))):
+        if self._is_new("answers", (self._folder, key, lineage_model.fingerprint(finished))):
             assert first is not None
             student = first
             self._later.ask("answers", lambda: inspect_model.read(student, second, third, finished), self._take_answers)
@@ -259,7 +256,7 @@ class InspectView(QWidget):
             self.matrices.show_note("This takes a teacher", "choose a complete one above that answered the same pictures")
 
     def _read_pictures(self) -> None:
-        one, folder = self.pair.subject, self._session.workspace.folder
+        one, folder = self.pair.subject, self._folder
         data = lineage_model.judged_by(one.data) if one and one.data else None
         missed_with = one.word if one and self._pictures.problem else None
         if self._is_new("pictures", (str(folder), (data or {}).get("cache"), missed_with)):
@@ -300,7 +297,7 @@ class InspectView(QWidget):
             return
         about = f"label {looked.label}" if looked.label else "its label is not known"
         self.looks.show_title(looked.name, about)
-        self.features.show_picture(looked.place, place_of(looked.label, self.pair.classes), -1)
+        self._map.mark(looked.place, place_of(looked.label, self.pair.classes), -1)
         self._show_said(self._stored(looked), looked)
         self._ask_look()
 
@@ -331,36 +328,32 @@ class InspectView(QWidget):
                 f"{name} has saved no checkpoint yet", "one is saved at the end of its first epoch at the latest"
             )
             return
-        key = (self._looked.key, self.pair.student, self.pair.teacher)
+        key = (self._folder, self._looked.key, self.pair.student, self.pair.teacher)
         if self._is_new("look", key):
             self.looks.show_waiting("Looking at the picture")
-            self._asks.wish("look", key, **self._where, networks=self.pair.tables, picture=dict(self._looked.picture))
+            where, picture = str(self._folder), dict(self._looked.picture)
+            self._asks.wish("look", key, workspace=where, networks=self.pair.tables, picture=picture)
             self._ask_near()
 
     @property
-    def _where(self) -> dict[str, str]:
-        return {"workspace": str(self._session.workspace.folder)}
+    def _folder(self) -> Path:
+        return self._session.workspace.folder
 
     def _ask_near(self) -> None:
         if self._looked is None or self.pair.student is None or not self.answers.near_wanted:
             self._asks.forget("neighbours")
             return
-        key = (self._looked.key, self.pair.student)
+        key = (self._folder, self._looked.key, self.pair.student)
         self.answers.near.show_waiting("Looking for its neighbours", None)
         picture, network = dict(self._looked.picture), self.pair.student.table
-        self._asks.wish("neighbours", key, **self._where, network=network, picture=picture)
+        self._asks.wish("neighbours", key, workspace=str(self._folder), network=network, picture=picture)
 
     def _take(self, verb: str, key: Hashable, found: Found) -> None:
-        if verb == "embed":
-            if key == self.pair.student and self.features.map_wanted:
-                self.features.show_map(found, self.pair.names[0])
-                self.features.map.mark(self._looked.place if self._looked else -1)
-            return
         if self._looked is None:
             return
         if verb == "look" and key == self._asked.get("look"):
             self._show_looks(found, self._looked)
-        elif verb == "neighbours" and key == (self._looked.key, self.pair.student):
+        elif verb == "neighbours" and key == (self._folder, self._looked.key, self.pair.student):
             self._near = found
             self.answers.near.show_found(found, self.pair.names[0], self._looked.label)
 
@@ -378,52 +371,21 @@ class InspectView(QWidget):
         own = seen["student"].top(1)
         classes = self.pair.classes
         answer = place_of(own[0][0], classes) if own else -1
-        self.features.show_picture(looked.place, place_of(looked.label, classes), answer)
+        self._map.mark(looked.place, place_of(looked.label, classes), answer)
 
     def _fail(self, verb: str, key: Hashable, sentence: str) -> None:
         if verb == "look":
             self.looks.show_note("It cannot be looked at", sentence)
         elif verb == "neighbours":
             self.answers.near.show_note("Its neighbours cannot be told", sentence)
-        elif self.features.map_wanted:
-            self.features.show_note("There is no map of its features", sentence)
 
     def _progress(self, verb: str, key: Hashable, share: float, said: str) -> None:
         if verb == "neighbours":
             self.answers.near.show_waiting(said[:1].upper() + said[1:], share)
-        elif verb == "embed" and self.features.map_wanted:
-            self.features.show_waiting(said[:1].upper() + said[1:], share)
-
-    # many pictures at once
-
-    def _show_features(self) -> None:
-        """The map, or the prototypes, of the student."""
-        student, one = self.pair.student, self.pair.subject
-        if not self.features.map_wanted or student is None or one is None:
-            self._asks.forget("embed")
-        if student is None or one is None:
-            self.features.show_note("No features yet", "they are those of a checkpoint, and there is none")
-        elif self.features.map_wanted:
-            if self._is_new("features", ("map", student)):
-                self.features.show_waiting("Looking at the test pictures", None)
-                self._asks.wish("embed", student, **self._where, network=student.table)
-        elif self._is_new("features", (one.name, one.state.completed)):
-            run, state, folder, data = one.run, one.state, self._session.workspace.folder, one.data
-            work = partial(_prototypes_and_pictures, run, state, folder, data)
-            self._later.ask("prototypes", work, lambda found: self._take_prototypes(*found))
-
-    def _take_prototypes(self, found: Prototypes | str, pictures: Pictures) -> None:
-        self._of_prototypes = pictures
-        if self.features.map_wanted:
-            return
-        if isinstance(found, str):
-            self.features.show_note("No prototypes here", found)
-        else:
-            self.features.show_prototypes(found, pictures, self.pair.names[0])
 
     def _open_place(self, place: int, label: int, of_prototypes: bool) -> None:
         """A picture of the map or of a prototype."""
-        array, answers = (self._of_prototypes if of_prototypes else self._pictures).array, self._lists.answers.student
+        array, answers = (self._map.pictures if of_prototypes else self._pictures).array, self._lists.answers.student
         if array is None or not place < len(array):
             return
         rows = np.flatnonzero(answers.index == place) if answers is not None else np.zeros(0, np.int64)
@@ -521,14 +483,8 @@ class InspectView(QWidget):
         super().hideEvent(event)
         for verb in VERBS:
             self._asks.forget(verb)
-        for part in ("look", "features"):
-            self._asked.pop(part, None)
-
-
-def _prototypes_and_pictures(
-    run: Run, state: RunState, folder: Path, data: Mapping[str, Any] | None
-) -> tuple[Prototypes | str, Pictures]:
-    return inspect_model.prototypes(run, state), lineage_pictures.pictures(folder, data)
+        self._map.forget()
+        self._asked.pop("look", None)
 
 
 def _split(way: Qt.Orientation, parts: tuple[QWidget, ...], sizes: tuple[int, ...]) -> QSplitter:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import recorded
 import toy_lineage
-from by_hand import Helper, press
+from by_hand import Helper, press, settle
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
@@ -218,6 +218,19 @@ def test_that_a_dropped_file_is_looked_at_and_stays_when_the_student_changes(vie
     qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
     assert helper.asked[-1][1]["picture"] == {"file": str(file)}
     assert helper.asked[-1][1]["networks"]["student"]["run"] == "digits-s0-F2"
+
+
+def test_that_a_run_of_the_same_name_elsewhere_is_another_one(view: InspectView, helper: Helper, tmp_path: Path, qtbot) -> None:
+    answer(helper, tmp_path)
+    helper.failed.emit(len(helper.asked), "the map is not wanted here", "")
+    other = Path(shutil.copytree(tmp_path, tmp_path.with_name(tmp_path.name + "-other")))
+    asked = len(helper.asked)
+    view._session.open_workspace(other)
+    settle(view._session)
+    view._session.choose("digits-s0-F1")
+    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    looks = [payload for verb, payload in helper.asked[asked:] if verb == "look"]
+    assert looks and {payload["workspace"] for payload in looks} == {str(other)}, "what was answered there was shown here"
 
 
 def test_that_a_folder_is_left_to_the_window(view: InspectView, tmp_path: Path) -> None:

@@ -190,11 +190,11 @@ def test_that_the_page_shows_the_prototypes_of_a_run_without_labels(
     view = InspectView(follow(dino.workspace), helper)
     view.resize(1180, 640)
     on_screen(view)
-    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    qtbot.waitUntil(lambda: not (view._later.busy or view._map.busy), timeout=10000)
     assert [one.part for one in (view.pair.student, view.pair.teacher)] == ["model", "teacher"]
     assert view.pair.names == ("F0", "its average")
     press(view.features.which.button("Prototypes"))
-    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    qtbot.waitUntil(lambda: not (view._later.busy or view._map.busy), timeout=10000)
     assert view.features.prototypes.told.startswith("Prototype 7")
     assert helper.cancelled == [1], "the map is not wanted any more"
 
@@ -207,7 +207,7 @@ def test_that_a_click_on_the_map_leads_to_the_picture(dressed, on_screen, follow
     view = InspectView(session, helper)
     view.resize(1180, 640)
     on_screen(view)
-    qtbot.waitUntil(lambda: not view._later.busy, timeout=10000)
+    qtbot.waitUntil(lambda: not (view._later.busy or view._map.busy), timeout=10000)
     embed = next(number for number, (verb, _) in enumerate(helper.asked, 1) if verb == "embed")
     assert helper.asked[-1][0] == "look" and helper.cancelled == [embed], "a look comes first"
     helper.failed.emit(len(helper.asked), "it cannot be read", "")
