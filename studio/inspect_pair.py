@@ -20,7 +20,7 @@ class Pair:
 
     def follow(self) -> None:
         """The window looks at another run: whoever was chosen here is let go."""
-        self._by_hand = False
+        self._by_hand, self.student = False, None
 
     def choose_student(self, network: Network) -> None:
         """Its teacher comes with it."""
@@ -38,9 +38,10 @@ class Pair:
         if one is None or (self._by_hand and not gone):
             return
         found = inspect_model.networks(one.run)
+        newest = next((each for each in found if each.part == "model"), next(iter(found), None))
         self._by_hand = False
-        self.student = next((each for each in found if each.part == "model"), next(iter(found), None))
-        self.teacher = self._taught_by(one)
+        if newest is None or newest != self.student:  # who teaches stands in a file that takes a while to read
+            self.student, self.teacher = newest, self._taught_by(one)
 
     def _taught_by(self, one: Followed) -> Network | None:
         teacher = self._session.teacher_of(one)
