@@ -4,6 +4,7 @@ Its own room, since it needs neither runs nor a queue: it answers before these w
 """
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,12 @@ def _pictures_of(data: recipe.Data) -> tuple[Facts | None, str]:
     """What is known of the pictures without decoding one, and the same in words. A folder is listed, nothing more."""
     known = scaled.facts(data)
     if known is None and isinstance(data, recipe.Own):
-        from engine.data import listing  # numpy and Pillow, which nobody else here needs
+        from engine.data import archives, listing  # numpy and Pillow, which nobody else here needs
 
         try:
             find = listing.find_all if isinstance(data, recipe.Unlabelled) else listing.find
-            found = find(Path(data.path), lambda done, total: None)
+            with tempfile.TemporaryDirectory() as scratch:  # for an archive, whose names alone are unpacked
+                found = archives.looked_into(find, Path(data.path), Path(scratch), lambda done, total: None, contents=False)
         except RecipeError as error:
             return None, f"how many pictures there are is not known ({error})"
         pool = sum(entry.part not in ("val", "test") for entry in found.entries)

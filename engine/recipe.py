@@ -25,6 +25,7 @@ VERSION = 1
 Auto = Literal["auto"]  # engine/scaled.py makes a number of it, with the reason
 ANY_FOLDER = "write a folder with pictures"
 LABELLED_FOLDER = "write the folder with one sub-folder a class"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")  # of such a folder: engine/data/archives.py unpacks them
 UNTAUGHT = (Dino,)  # methods that need no labels; they take pictures with labels too
 ALONE = (Supervised, Dino)  # methods whose F0 is the whole lineage: nobody of another generation teaches
 EITHER = (Dinov2,)  # of these, methods that learn from a run of another lineage if they are given one
@@ -142,7 +143,7 @@ class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
 class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
     """your own pictures: a folder with one sub-folder a class"""
 
-    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
+    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
     colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
     train_size: Annotated[int, _TRAIN_SIZE] = 0
@@ -165,7 +166,7 @@ class Unlabelled(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="pictures
     label_noise: ClassVar[float] = 0.0  # what has no labels has none that could be wrong
     label_noise_seed: ClassVar[int] = 0
 
-    path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts.", basic=True, missing="write a folder with pictures")]  # fmt: skip
+    path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write a folder with pictures")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
     colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
     eval_path: Annotated[str, knob("Judged by", "A folder with one sub-folder a class, by which features are judged: nearest neighbours and linear probes. Never trained on. Empty judges without labels alone.", basic=True)] = ""  # fmt: skip
@@ -528,11 +529,16 @@ def folders_of(data: Data) -> dict[str, str]:
     return found | ({"eval_path": data.eval_path} if isinstance(data, Unlabelled) and data.eval_path else {})
 
 
+def is_archive(path: str) -> bool:
+    """Whether a file of this name is looked into as if it were a folder."""
+    return path.lower().endswith(ARCHIVES)
+
+
 def folders_missing(data: Data, remedy: str = "") -> Iterator[RecipeError]:
-    """A refusal for each folder of pictures that is not there."""
+    """A refusal for each folder of pictures, or archive of one, that is not there."""
     for key, path in folders_of(data).items():
         usual = ANY_FOLDER if isinstance(data, Unlabelled) and key == "path" else LABELLED_FOLDER
-        if not Path(path).is_dir():
+        if not Path(path).is_dir() and not (is_archive(path) and Path(path).is_file()):
             yield RecipeError(f"data.{key}", no_folder(path, remedy or usual))
 
 

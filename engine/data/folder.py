@@ -1,4 +1,5 @@
-"""A person's own pictures: any folder of class folders (listing.py), decoded once (decode.py) and kept in the workspace.
+"""A person's own pictures: a folder of class folders (listing.py) or an archive of one (archives.py), decoded once (decode.py)
+and kept in the workspace.
 
 The copy is named by what it was decoded from, so that a folder moved, copied or touched gives the same one; beside it lies a
 small file for each listing that was read, so that a later start opens no picture. A file that gives no picture is named and
@@ -24,7 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine import processes, words
-from engine.data import cache
+from engine.data import archives, cache
 from engine.data.cache import Arrays
 from engine.data.decode import Decoded, Unreadable, decode
 from engine.data.listing import Entry, Listing, find, listed, shown
@@ -60,7 +61,7 @@ def silent(done: int, total: int) -> None:
 
 def load(asked: Folder, data_folder: Path, tell: Tell = silent, threads: int = 1) -> Pictures:
     """The folder's pictures, from `data_folder`'s copy if it is sound. Raises RecipeError for what cannot be used."""
-    return read(find(Path(asked.path), tell), asked, data_folder, tell, threads)
+    return read(archives.looked_into(find, Path(asked.path), data_folder, tell), asked, data_folder, tell, threads)
 
 
 def read(listing: Listing, asked: Own, data_folder: Path, tell: Tell, threads: int) -> Pictures:

@@ -164,9 +164,9 @@ def _children(folder: Path) -> tuple[list[Path], int]:
     """The folders in a folder, sorted, and how many pictures lie beside them."""
     try:
         with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not _is_hidden(entry.name)]
+            visible = [entry for entry in entries if not is_hidden(entry.name)]
             folders = sorted(Path(entry.path) for entry in visible if _is_folder(entry))
-            pictures = sum(_suffix(entry.name) in PICTURES and not _is_folder(entry) for entry in visible)
+            pictures = sum(suffix_of(entry.name) in PICTURES and not _is_folder(entry) for entry in visible)
     except OSError as error:
         raise RecipeError("data.path", f"{shown(str(folder))} cannot be opened ({error.strerror or error})") from None
     return folders, pictures
@@ -318,12 +318,12 @@ class _Walk:
                 self._is_broken(here, error)
 
     def _look_at(self, name: str, entry: "os.DirEntry[str]", waiting: list[str]) -> Iterator[tuple[str, Facts]]:
-        if _is_hidden(entry.name):
+        if is_hidden(entry.name):
             return
         self.seen += 1
         if self.seen % 1000 == 0:
             self.tell(self.seen, 0)
-        suffix = _suffix(entry.name)
+        suffix = suffix_of(entry.name)
         try:
             if entry.is_dir():
                 waiting.append(name)
@@ -353,9 +353,9 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
     return False
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in LEFT_BEHIND
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - asked for every file

@@ -6,7 +6,7 @@ beside them, which never trains: `judged_by` says how it is to be read so that a
 
 from pathlib import Path
 
-from engine.data import folder, listing
+from engine.data import archives, folder, listing
 from engine.data.folder import silent
 from engine.data.pictures import Pictures, Tell
 from engine.fields import RecipeError
@@ -15,7 +15,9 @@ from engine.recipe import Folder, Unlabelled
 
 def load(asked: Unlabelled, data_folder: Path, tell: Tell = silent, threads: int = 1) -> Pictures:
     """The folder's pictures, all of label 0 and of no class. Raises RecipeError for what cannot be used."""
-    return folder.read(listing.find_all(Path(asked.path), tell), asked, data_folder, tell, threads)
+    return folder.read(
+        archives.looked_into(listing.find_all, Path(asked.path), data_folder, tell), asked, data_folder, tell, threads
+    )
 
 
 def judged_by(asked: Unlabelled) -> Folder | None:

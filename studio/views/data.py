@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.fields import Field
-from engine.recipe import whole_path
+from engine.recipe import ARCHIVES, is_archive, whole_path
 from studio import data_model, recipe_fields, recipe_words, theme
 from studio.assistant import Assistant
 from studio.data_model import Probe, Scan, Table
@@ -48,6 +48,7 @@ from studio.widgets.shape_form import ShapeForm
 SIDE = 372  # width of the left column
 ROOMY = 575  # from this height below the findings on, probe pictures stand in four columns instead of six
 WHAT = "The folder with one sub-folder a class, or of pictures without classes"
+ARCHIVE = "A .zip, .tar or .tar.gz of such a folder"
 
 
 class DataView(QWidget):
@@ -99,12 +100,15 @@ class DataView(QWidget):
             self.open_folder(Path(chosen))
 
     def open_folder(self, folder: Path) -> None:
-        """Look through a person's own pictures."""
+        """Look through a person's own pictures: a folder, or an archive of one."""
         path = whole_path(str(folder), Path())
-        if Path(path).suffix.lower() == ".zip":
-            self._refuse("", f"{path} is a zip file; unpack it and drop the folder")
-        else:
-            self.look_at(data_model.folder_table(path, self.scan.table if self.scan else None))
+        self.look_at(data_model.folder_table(path, self.scan.table if self.scan else None))
+
+    def choose_archive(self) -> None:
+        start = str(self._asked.get("path") or Path.home())
+        chosen, _ = QFileDialog.getOpenFileName(self, ARCHIVE, start, f"Archives ({' '.join(f'*{one}' for one in ARCHIVES)})")
+        if chosen:
+            self.open_folder(Path(chosen))
 
     def look_at(self, table: Table) -> None:
         """Look through these pictures; what was being looked through before is let go of."""
@@ -351,7 +355,8 @@ class DataView(QWidget):
         choices: list[Choice] = [
             (f"{said}   {_tail(where)}", where, partial(self.look_at, table)) for said, where, table in used
         ]
-        self.head.offer_known([("", self._known()), ("Used in runs", choices)])
+        archive: Choice = ("An archive…", ARCHIVE, self.choose_archive)
+        self.head.offer_known([("", [*self._known(), archive]), ("Used in runs", choices)])
 
     def _known(self) -> list[Choice]:
         return [(f"{said}   {what}", what, partial(self.look_at, table)) for said, what, table in data_model.known()]
@@ -504,10 +509,10 @@ def _tail(path: str, most: int = 44) -> str:
 
 
 def _dropped(event: QDropEvent) -> Path | None:
-    """A folder that may hold pictures, or a zip file; folders with runs in them are the window's."""
+    """A folder that may hold pictures, or an archive; folders with runs in them are the window's."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
     path = paths[0] if paths else None
-    if path is None or not (path.is_dir() or path.suffix.lower() == ".zip"):
+    if path is None or not (path.is_dir() or is_archive(str(path))):
         return None
     has_runs = (path / "recipe.toml").is_file() or any(path.glob("*/recipe.toml"))
     return None if has_runs else path

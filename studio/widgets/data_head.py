@@ -24,7 +24,7 @@ class DataHead(QWidget):
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.sentence.setWordWrap(True)
         self.folder = theme.put_icon(QPushButton("Folder"), "folder", "text2", 14)
-        self.folder.setToolTip("Choose a folder with one sub-folder a class, or drop one on this page")
+        self.folder.setToolTip("Choose a folder with one sub-folder a class, or drop one, or an archive of it, on this page")
         self.known = QPushButton("Known data set    ")  # room for its arrow
         self.known.setAccessibleName("Known data set")
         self.menu = theme.round_menu(QMenu(self))
@@ -129,7 +129,7 @@ class NoPictures(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.note = EmptyNote("Drop a folder with one sub-folder a class, or choose Folder.")
+        self.note = EmptyNote("Drop a folder with one sub-folder a class, or a .zip or .tar of one, or choose Folder.")
         self.buttons: list[QPushButton] = []
         self._row = QHBoxLayout()
         self._row.setSpacing(8)

@@ -113,10 +113,25 @@ def test_that_a_dropped_folder_is_looked_through_and_runs_are_left_to_the_window
     assert not drop(view, runs) and len(helper.asked) == 1
 
 
-def test_that_a_zip_file_is_refused_with_a_remedy(view: DataView, helper: Helper, tmp_path: Path) -> None:
-    (tmp_path / "pets.zip").touch()
-    assert drop(view, tmp_path / "pets.zip") and not helper.asked
-    assert view.banner.isVisible() and "unpack it and drop the folder" in view.banner.text
+@pytest.mark.parametrize("name", ["pets.zip", "pets.tar", "PETS.TAR.GZ", "pets.tgz"])
+def test_that_a_dropped_archive_is_looked_through(view: DataView, helper: Helper, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert drop(view, tmp_path / name) and helper.asked[0][1]["data"]["path"] == str(tmp_path / name)
+    assert view.head.said == f"{name}, being read" and view.head.path.text() == f"Data  ›  {tmp_path / name}"
+
+
+def test_that_another_file_is_not_taken(view: DataView, helper: Helper, tmp_path: Path) -> None:
+    (tmp_path / "pets.txt").touch()
+    assert not drop(view, tmp_path / "pets.txt") and not helper.asked
+
+
+def test_that_an_archive_can_be_chosen_without_a_mouse(
+    view: DataView, helper: Helper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "pets.zip"), ""))
+    view.head.menu.aboutToShow.emit()
+    next(action for action in view.head.menu.actions() if action.text() == "An archive…").trigger()
+    assert helper.asked[0][1]["data"]["path"] == str(tmp_path / "pets.zip")
 
 
 def drop(view: DataView, path: Path) -> bool:
@@ -304,10 +319,11 @@ def test_that_folders_of_runs_are_in_the_menu(view: DataView, helper: Helper, mo
     assert [action.text().split("   ")[0] for action in entries] == [
         "digits",
         "drawn creatures",
+        "An archive…",
         "new, 64 px, RGB",
         "old, 32 px, RGB",
     ]
-    entries[2].trigger()
+    entries[3].trigger()
     assert helper.asked[0][1]["data"] == {"name": "folder", "path": "/pictures/new", "size": 64, "colour": "rgb"}
 
 
