@@ -35,9 +35,10 @@ from engine.probes import attention
 from engine.probes.probed import Probed, at_the_end, during, prototypes
 from engine.recipe import RunRecipe
 from engine.recipes import Dino
+from engine.remedies import HARMLESS, NOT_FINITE
 from engine.run import Attempt, Refused, Run, checkpoint_step
 from engine.state import plain
-from engine.watchdog import HARMLESS, NOT_FINITE, Watchdog, caught_up
+from engine.watchdog import Watchdog, caught_up
 from engine.words import count, plural
 
 EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
@@ -331,8 +332,12 @@ class Training:
         so_far = self.attempt.state
         shared = shares_memory(*self.method.backbones())
         self.watchdog: Watchdog = caught_up(
-            Watchdog(self.asked, self.batches.per_epoch, self.total_steps, self.log_every, shared), so_far
-        )
+            Watchdog(
+                self.asked, self.batches.per_epoch, self.total_steps, self.log_every, shared,
+                classes=self.data.classes, pictures=len(self.data.split.train), distinct=self.data.distinct,
+            ),
+            so_far,
+        )  # fmt: skip
         self.changes = sorted(so_far.changes, key=lambda change: change.step)
         for change in self.changes:
             if change.step < self.step:
@@ -747,9 +752,9 @@ def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
 
 
 def described(card: bytes) -> dict[str, Any]:
-    """What data.json says of the pictures; nothing of one that is damaged."""
+    """What data.json says of the pictures; nothing of one that is damaged. Older ones do not say how many differ."""
     with contextlib.suppress(msgspec.MsgspecError):
-        return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None}
+        return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None, "distinct": None}
     return {}
 
 

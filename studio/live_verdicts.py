@@ -27,6 +27,10 @@ VERDICTS = {
     "aliased": Verdict("The teacher is no average any more", "teacher lag", "no teacher", "lag"),
     "teacher_behind": Verdict("The teacher holds its student back", "teacher lag", "teacher behind", "knn", "warn"),
     "exploding": Verdict("The steps are too large", "gradient", "exploding", "gradient"),
+    "copies": Verdict("The training pictures are copies of a few", "pictures", "copies", "objective"),
+    "decays": Verdict("Weight decay takes the weights away", "decay", "decayed", "gradient"),
+    "too_fast": Verdict("The steps are too large to learn anything", "learning", "too fast", "objective"),
+    "learns_nothing": Verdict("Nothing is being learned", "learning", "learns nothing", "objective"),
     "loader_bound": Verdict("Pictures come too slowly", "data wait", "waits for pictures", "data wait", "warn", grave=False),
     "not_finite": Verdict("The loss is not finite", "finite", "not finite", "objective"),
 }

@@ -4,8 +4,10 @@ Everything here is a pure function of the recipe and the pictures, so that a res
 machine see the same pictures in the same order. C channels, N pictures, B of them in a batch.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,11 @@ class Prepared:
         assert height == width, (height, width)
         return height
 
+    @cached_property
+    def distinct(self) -> int:
+        """How many of the pictures to train on differ: the same to the last pixel are one, whatever their labels."""
+        return len({hashlib.blake2b(self.pictures.pictures_u8[place].tobytes()).digest() for place in self.split.train})
+
     @property
     def labelled(self) -> "Prepared | None":
         """The pictures by whose classes features are judged; None without any."""
@@ -91,6 +98,7 @@ class Prepared:
             "classes": list(self.pictures.class_names),
             "split": {name: split_hash(self.part(name), sums) for name in parts},
             "counts": {name: len(self.part(name)) for name in parts},
+            "distinct": self.distinct,
             "mean": list(self.mean),
             "std": list(self.std),
             "channels": self.pictures.channels,

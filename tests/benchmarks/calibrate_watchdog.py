@@ -191,6 +191,16 @@ def warm(temperature: float) -> tuple[str, ...]:
 
 
 SUPERVISED = ("method.name=supervised", "generations=0", "data.label_noise=0.0")
+SGD = "optimizer={{name='sgd', lr=0.1, momentum={}, weight_decay=5e-4}}"
+
+
+def labelled(*sets: str, expected: tuple[str, ...] = (), held_out: bool = False, vit: bool = False, **more: Any) -> Trial:
+    """Digits with true labels. BatchNorm forgives steps that a ViT does not: a small CNN learns at a hundred times the rate."""
+    name = "born-again-digits-vit" if vit else "born-again-digits"
+    length = ("training.epochs=40",) if vit else ()
+    return dataclasses.replace(preset(name, *SUPERVISED, *length, *sets), expected=expected, held_out=held_out, **more)
+
+
 SAME = ("uniform", "one_dimension")  # every picture gets the same answer, by one prototype or by all
 TRIALS = {
     "dino digits": dino(),
@@ -212,9 +222,42 @@ TRIALS = {
     "supervised, lr x 300": dataclasses.replace(
         preset("born-again-digits", *SUPERVISED, "optimizer.lr=9.0"), expected=("exploding", "not_finite")
     ),
-    "duplicates": dino(broken=lambda: copies(1), expected=SAME),
+    "duplicates": dino(broken=lambda: copies(1), expected=(*SAME, "copies")),
     "aliased teacher": dino(broken=lambda: aliased(True), shared=True, expected=("aliased",)),
+    "supervised digits, lr / 10": labelled("optimizer.lr=0.003"),
+    "supervised digits, lr x 100": labelled("optimizer.lr=3.0"),
+    "supervised digits, momentum 0.995": labelled("optimizer.lr=0.1", "optimizer.momentum=0.995"),
+    "supervised digits, most labels wrong": labelled("data.label_noise=0.6"),
+    "supervised digits, long warm-up": labelled("schedule.warmup_epochs=15"),
+    "supervised vit": labelled(vit=True),
+    "supervised vit, weight decay 3": labelled("optimizer.weight_decay=3", vit=True),
+    "dino digits, lr / 10": dino("optimizer.lr=5e-5"),
+    "supervised, lr / 10,000": labelled("optimizer.lr=3e-6", expected=("learns_nothing",)),
+    "dino digits, lr / 1,000": dino("optimizer.lr=5e-7", expected=("learns_nothing",)),
+    "dino digits, lr / 300": dino("optimizer.lr=1.7e-6", expected=("learns_nothing",)),
+    "supervised vit, lr x 30": labelled("optimizer.lr=0.09", vit=True, expected=("too_fast",)),
+    "supervised vit, momentum 0.99": labelled(SGD.format(0.99), vit=True, expected=("too_fast", "exploding", "not_finite")),
+    "supervised, weight decay 10": labelled("optimizer.weight_decay=10", expected=("decays",)),
+    "supervised vit, weight decay 10": labelled("optimizer.weight_decay=10", vit=True, expected=("decays",)),
+    "supervised, duplicates": labelled(broken=lambda: copies(1), expected=("copies",)),
     # held out
+    "supervised digits, lr x 30": labelled("optimizer.lr=0.9", held_out=True),
+    "supervised digits, momentum 0.99": labelled("optimizer.lr=0.1", "optimizer.momentum=0.99", held_out=True),
+    "supervised vit, lr / 10": labelled("optimizer.lr=3e-4", vit=True, held_out=True),
+    "supervised vit, sgd": labelled(SGD.format(0.9), vit=True, held_out=True),
+    "supervised vit, weight decay 1": labelled("optimizer.weight_decay=1", vit=True, held_out=True),
+    "supervised, lr / 3,000": labelled("optimizer.lr=1e-5", expected=("learns_nothing",), held_out=True),
+    "supervised vit, lr / 10,000": labelled("optimizer.lr=3e-7", vit=True, expected=("learns_nothing",), held_out=True),
+    "dino digits, vit, lr / 1,000": dino(*VIT, "optimizer.lr=1e-6", expected=("learns_nothing",), held_out=True),
+    "born-again-digits-labels, lr / 10,000": dataclasses.replace(
+        preset("born-again-digits-labels", "optimizer.lr=3e-6"), expected=("learns_nothing",), held_out=True
+    ),
+    "supervised vit, lr x 100": labelled("optimizer.lr=0.3", vit=True, expected=("too_fast",), held_out=True),
+    "supervised vit, momentum 0.995": labelled(
+        SGD.format(0.995), vit=True, expected=("too_fast", "exploding", "not_finite"), held_out=True
+    ),
+    "supervised, weight decay 1": labelled("optimizer.weight_decay=1", expected=("decays",), held_out=True),
+    "supervised, duplicates of five": labelled(broken=lambda: copies(5), expected=("copies",), held_out=True),
     "dino digits, batch norm": dino("method.batch_norm=true", held_out=True),
     "dino digits, more crops": dino("method.local_crops=4", "method.prototypes=256", held_out=True),
     "dino digits, one more seed": dino(held_out=True, seeds=(7, 8, 9)),
@@ -231,10 +274,10 @@ TRIALS = {
         "optimizer.weight_decay=10",
         "method.weight_decay_final=10",
         "optimizer.lr=0.003",
-        expected=(*SAME, "dead"),
+        expected=(*SAME, "dead", "decays"),
         held_out=True,
     ),
-    "duplicates of two": dino(broken=lambda: copies(2), expected=SAME, held_out=True),
+    "duplicates of two": dino(broken=lambda: copies(2), expected=(*SAME, "copies"), held_out=True),
     "aliased, heads apart": dino(broken=lambda: aliased(False), shared=True, expected=("aliased",), held_out=True),
     "slow pictures": dino("training.epochs=8", broken=slow_pictures, expected=("loader_bound",), held_out=True),
 }
@@ -261,6 +304,7 @@ def kept(run: Run, shared: bool) -> dict[str, Any]:
     state, asked = run.state(), asked_of(run)
     dog = watchdog.Watchdog(asked, state.steps_per_epoch, state.total_steps, state.log_every, shared)
     blocks = blocks_of(state, dog.block)
+    data = run.data() or {}
     one = {
         "recipe": {name: value for name, value in recipe.to_table(asked).items() if name in OF_RECIPE},
         "per_epoch": state.steps_per_epoch,
@@ -268,6 +312,7 @@ def kept(run: Run, shared: bool) -> dict[str, Any]:
         "block": dog.block,
         "first_loss": number(float(state.curves["train/loss"].values[0])),
         "shared": shared,
+        "pictures": {"classes": len(data["classes"]), "pictures": data["counts"]["train"], "distinct": data["distinct"]},
         "blocks": blocks,
         "probes": {name: points(state, name) for name in PROBES if name in state.curves},
         "failed": bool(state.finished and state.finished.reason == "failed"),
@@ -298,7 +343,7 @@ def points(state: RunState, name: str) -> list[list[float | None]]:
 def watched(one: dict[str, Any]) -> Iterator[watchdog.Case]:
     """Each block of a kept run, as the rules look at it."""
     asked = recipe.parse(RunRecipe, one["recipe"])
-    dog = watchdog.Watchdog(asked, one["per_epoch"], one["total_steps"], 1, one["shared"])
+    dog = watchdog.Watchdog(asked, one["per_epoch"], one["total_steps"], 1, one["shared"], **one["pictures"])
     dog.see(1, {"train/loss": one["first_loss"]})
     probes: dict[int, dict[str, float]] = {}
     for name, measured in one["probes"].items():
@@ -323,6 +368,8 @@ def percentiles(one: dict[str, Any]) -> dict[str, dict[str, float | None]]:
         "spread": [case.spread for case in of_dino],
         "feature/std": [case["feature/std"] for case in settled],
         "gradient, times the usual": [case["grad/norm"] / case.usual_gradient for case in cases],
+        "loss, of even answers": [case.answering / case.chance for case in settled],
+        "weights last": [case.weights_last for case in cases],
         "loss, of a guess": [case["train/loss"] / case.guess for case in cases],
         "student's k-NN ahead": [case.ahead for case in settled],
         "half life, of the run": [case.half_life / case.total_steps for case in cases if case.step <= case.total_steps / 2],

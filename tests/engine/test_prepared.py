@@ -1,5 +1,6 @@
 """Batches of a run's training pictures: what is drawn for them is drawn on the CPU, and goes to the device without waiting."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_that_a_copy_to_a_gpu_waits_for_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_that_on_the_cpu_nothing_is_copied() -> None:
     numbers = np.arange(3.0)
     assert onto(numbers, CPU).data_ptr() == numbers.ctypes.data
+
+
+def test_that_pictures_that_are_there_twice_are_counted_once(folder: Path) -> None:
+    data = prepare(asked(), folder)
+    assert data.distinct == data.card()["distinct"] == 100
+    pictures, train = data.pictures.pictures_u8.copy(), data.split.train
+    pictures[train[:60]] = pictures[train[0]]
+    pictures[train[60], 0, 0, 0] ^= 1
+    copied = replace(data, pictures=replace(data.pictures, pictures_u8=pictures))
+    assert copied.distinct == 41 and data.distinct == 100
 
 
 def test_that_the_places_of_a_batch_stay_on_the_cpu(folder: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from engine import commands, events, recipe, scaled, watchdog
+from engine import commands, events, recipe, scaled, verdicts, watchdog
 from engine.events import AnyEvent, Diagnosed, Recovered
 from engine.recipe import RunRecipe
+from engine.remedies import HARMLESS, NOT_FINITE
 from engine.state import RunState
-from engine.watchdog import NOT_FINITE, PATIENCE, RULES, Watchdog, caught_up, settling_steps
+from engine.verdicts import PATIENCE, settling_steps
+from engine.watchdog import Watchdog, caught_up
 
 TABLE: dict[str, Any] = json.loads(Path(__file__).with_name("watchdog_table.json").read_text())
 RUNS = [(name, key) for name, entry in TABLE.items() for key in entry["runs"]]
@@ -44,7 +46,8 @@ ILL = {
     "exploding": {"train/loss": 9.0},
     "teacher_behind": {"schedule/momentum": 1.0},
     "loader_bound": {"throughput/data_wait": 0.9},
-}
+    "decays": {"schedule/weight_decay": 100.0},
+}  # the others are of runs with labels, of the pictures, or come late: see below
 
 
 def asked(**changes: Any) -> RunRecipe:
@@ -87,7 +90,8 @@ def ticks(one: dict[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def said(one: dict[str, Any]) -> list[Diagnosed]:
-    watched = Watchdog(recipe.parse(RunRecipe, one["recipe"]), one["per_epoch"], one["total_steps"], 1, one["shared"])
+    asked, facts = recipe.parse(RunRecipe, one["recipe"]), one["pictures"]
+    watched = Watchdog(asked, one["per_epoch"], one["total_steps"], 1, one["shared"], **facts)
     probes: dict[int, dict[str, float]] = {}
     for name, points in one["probes"].items():
         for step, value in points:
@@ -122,6 +126,75 @@ def test_that_the_table_has_healthy_and_broken_runs_on_both_sides_and_each_of_tw
     assert broken <= {name for name, entry in TABLE.items() if entry["expected"] and not entry["held_out"]}
 
 
+# ---- with labels, and of pictures ---------------------------------------------------------------------------------------
+
+
+def with_labels(table: dict[str, Any], **facts: int) -> Watchdog:
+    asked: RunRecipe = recipe.parse(RunRecipe, {"lineage": "plain", "training": {"epochs": 20, "batch": 64}} | table)
+    return Watchdog(asked, PER_EPOCH, TOTAL, classes=10, **facts)
+
+
+def heard(watched: Watchdog, loss: float, last: int = 400) -> list[Any]:
+    values = {"train/loss": loss, "grad/norm": 1.0, "throughput/data_wait": 0.0}
+    return [told for step in range(1, last + 1) for told in watched.see(step, values)]
+
+
+ADAMW = {"name": "adamw", "lr": 0.001, "weight_decay": 0.05}
+
+
+def test_that_a_loss_that_stays_at_even_answers_is_told_when_something_should_have_been_learned() -> None:
+    (begun,) = heard(with_labels({"optimizer": ADAMW | {"lr": 1e-7}}), 2.3)
+    assert (begun.verdict, begun.step) == ("learns_nothing", 300 + PATIENCE * BLOCK)
+    assert begun.evidence == "the loss is 2.300, and that of even answers 2.303"
+    assert begun.cause == "the learning rate of 100e−9 is one 10,000th of what is usual at this batch"
+    assert begun.remedies[0].changes == {"optimizer.lr": 0.001}
+    (plain,) = heard(with_labels({"optimizer": ADAMW}), 2.3)
+    assert plain.cause.startswith("the network finds nothing") and plain.remedies[1].changes == {"optimizer.lr": 0.003}
+    assert heard(with_labels({"optimizer": ADAMW}), 2.2) == []
+
+
+def test_that_steps_that_are_far_too_large_are_told_as_soon_as_a_run_has_settled() -> None:
+    (begun,) = heard(with_labels({"optimizer": ADAMW | {"lr": 0.03}}), 2.2)
+    assert (begun.verdict, begun.step) == ("too_fast", SETTLED + PATIENCE * BLOCK)
+    assert begun.cause.startswith("the learning rate of 0.03 is 30 times what is usual at this batch: each step undoes")
+    assert [one.changes for one in begun.remedies] == [{"optimizer.lr": 0.001}, {"optimizer.clip": 1.0}]
+    assert heard(with_labels({"optimizer": ADAMW | {"lr": 0.03}}), 1.9) == [], "large steps that teach are not too large"
+
+
+def test_that_a_momentum_that_piles_steps_up_is_part_of_their_size() -> None:
+    (begun,) = heard(with_labels({"optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.99, "weight_decay": 0.0}}), 2.3)
+    assert begun.verdict == "too_fast" and begun.remedies[0].changes == {"optimizer.lr": 0.005}
+    assert begun.cause.startswith("a learning rate of 0.05 with a momentum of 0.99 makes steps 10 times as large as is usual")
+
+
+def test_that_a_weight_decay_that_takes_the_weights_away_is_told_at_once() -> None:
+    (begun,) = heard(with_labels({"optimizer": {"name": "sgd", "lr": 0.03, "weight_decay": 10.0}}), 2.25)
+    assert (begun.verdict, begun.step) == ("decays", PATIENCE * BLOCK), "and no other verdict follows from it"
+    assert begun.evidence == "by decay alone a third of a weight is left after 0.3 steps, of 1,000"
+    assert begun.remedies[0].changes == {"optimizer.weight_decay": 0.0005}
+    assert heard(with_labels({"optimizer": ADAMW | {"weight_decay": 3.0}}), 0.5) == []
+
+
+def test_that_pictures_that_are_copies_are_told_at_once_and_nobody_goes_back_for_it() -> None:
+    (begun,) = heard(with_labels({}, pictures=800, distinct=5), 1.0)
+    assert (begun.verdict, begun.since) == ("copies", 0) and begun.verdict in HARMLESS
+    assert begun.evidence == "the 800 training pictures show 5 different pictures"
+    assert not any(one.changes for one in begun.remedies)
+    assert heard(with_labels({}, pictures=800, distinct=300), 1.0) == []
+
+
+def test_that_a_loss_with_further_terms_is_not_compared_with_even_answers() -> None:
+    teacher = {"teacher": "plain-s0-F0", "generation": 1}
+    assert heard(with_labels({"method": {"name": "kd"}, "optimizer": ADAMW | {"lr": 1e-7}} | teacher), 5.0) == []
+    (begun,) = heard(with_labels({"method": {"name": "ban_label"}, "optimizer": ADAMW | {"lr": 1e-7}} | teacher), 4.6)
+    assert begun.evidence == "the loss is 4.600, and that of even answers 4.605"
+
+
+def test_that_small_steps_are_not_blamed_for_a_loss_above_a_guess() -> None:
+    told = fed(dog(optimizer__lr=5e-7), 1, 400, **{"train/loss": 7.0})
+    assert [one.verdict for one in told] == ["learns_nothing"]
+
+
 # ---- making up its mind -------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +202,7 @@ def test_that_a_run_that_is_well_hears_nothing() -> None:
     assert fed(dog(), 1, TOTAL) == []
 
 
-@pytest.mark.parametrize("verdict", RULES)
+@pytest.mark.parametrize("verdict", ILL)
 def test_that_a_verdict_begins_with_its_reasons_and_ends(verdict: str) -> None:
     watched = dog()
     assert fed(watched, 1, 200) == []
@@ -141,7 +214,7 @@ def test_that_a_verdict_begins_with_its_reasons_and_ends(verdict: str) -> None:
     assert over == Recovered(step=300 + PATIENCE * BLOCK, verdict=verdict)
 
 
-@pytest.mark.parametrize("verdict", RULES)
+@pytest.mark.parametrize("verdict", ILL)
 def test_that_one_odd_tick_is_no_verdict(verdict: str) -> None:
     watched = dog()
     assert fed(watched, 1, 250) + fed(watched, 251, 251, **ILL[verdict]) + fed(watched, 252, 500) == []
@@ -316,12 +389,18 @@ def test_that_what_was_abandoned_is_forgotten() -> None:
 # ---- what it advises ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verdict", RULES)
+def said_of(recipe_: RunRecipe, verdict: str) -> list[Diagnosed]:
+    """All that is said of a run that falls ill: a recipe may be ill in itself too."""
+    watched = Watchdog(recipe_, PER_EPOCH, TOTAL)
+    told = fed(watched, 1, 200) + fed(watched, 201, 300, **ILL[verdict])
+    return [one for one in told if isinstance(one, Diagnosed)]
+
+
+@pytest.mark.parametrize("verdict", ILL)
 @pytest.mark.parametrize("changes", [{}, {"optimizer__lr": 0.5}, {"method__center_momentum": 1.0}, {"optimizer__clip": 0.0}])
 def test_that_every_remedy_is_one_that_a_run_at_work_can_take(verdict: str, changes: dict[str, Any]) -> None:
     watched = dog(**changes)
-    fed(watched, 1, 200)
-    (begun,) = fed(watched, 201, 300, **ILL[verdict])
+    begun = next(one for one in said_of(watched.asked, verdict) if one.verdict == verdict)
     for remedy in begun.remedies:
         for field, value in remedy.changes.items():
             assert field in commands.CHANGEABLE
@@ -372,5 +451,5 @@ def test_that_a_loss_that_is_not_finite_is_judged_at_once() -> None:
 
 
 def test_that_every_limit_says_where_it_comes_from() -> None:
-    limits = [limit for limit in vars(watchdog).values() if isinstance(limit, watchdog.Limit)]
-    assert len(limits) == 9 and all(len(limit.origin) > 20 for limit in limits)
+    limits = [limit for limit in vars(verdicts).values() if isinstance(limit, verdicts.Limit)]
+    assert len(limits) == 13 and all(len(limit.origin) > 20 for limit in limits)

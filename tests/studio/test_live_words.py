@@ -7,9 +7,9 @@ import pytest
 import recorded
 from followed import follow, training
 
-from engine import events
+from engine import events, remedies
 from engine.run import Run
-from studio import live_failures, live_words
+from studio import live_failures, live_verdicts, live_words
 from studio.session import Followed
 
 
@@ -125,3 +125,21 @@ def test_that_the_weights_a_run_began_with_have_a_chip(chain: list[Run], share: 
     (chip,) = (chip for chip in live_words.chips(training(chain[1])) if chip.key == "weights")
     value = f"{100 * share:.1f}\u2009% of vits.pth"
     assert (chip.state, chip.value, chip.why) == (state, value, "The backbone starts from it.")
+
+
+def test_that_every_verdict_of_the_watchdog_has_words_and_a_chip_of_its_own_name() -> None:
+    assert {*remedies.RULES, remedies.NOT_FINITE} == set(live_verdicts.VERDICTS)
+    names = [one.name for one in live_verdicts.VERDICTS.values()]
+    assert len(set(names)) == len(names) and not any("_" in name for name in names)
+
+
+def test_that_what_is_diagnosed_of_a_run_with_labels_is_a_chip_at_the_end(chain: list[Run]) -> None:
+    one = training(chain[0])
+    told = events.Diagnosed(
+        step=9, verdict="copies", since=0, evidence="the 800 training pictures show 5 different pictures",
+        cause="they are copies", remedies=[events.Remedy("look at the pictures in Data")],
+    )  # fmt: skip
+    one.state.fold(told)
+    chip = live_words.chips(one)[-1]
+    assert (chip.key, chip.state, chip.name) == ("pictures", "bad", "copies")
+    assert chip.why.startswith("The 800 training pictures show 5 different pictures. They are copies.")
