@@ -22,13 +22,14 @@ from torch import Tensor, nn
 
 from engine import decide, methods, processes, rates, scaled
 from engine.data.prepared import Batches, Prepared, prepare
+from engine.failures import is_out_of_memory
 from engine.fields import tag_of
 from engine.models import imported
 from engine.probes.accuracy import predict
 from engine.recipe import UNTAUGHT, RecipeFile, RunRecipe
 from engine.recipes import Dino
 from engine.run import Refused, Run
-from engine.train import built_from, device_memory_gib, facts_of, is_out_of_memory, learn, optimizer_for, with_field
+from engine.train import built_from, device_memory_gib, facts_of, learn, optimizer_for, with_field
 from engine.words import count, plural
 
 WARM_UP = 2  # steps: the first ones allocate and choose algorithms

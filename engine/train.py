@@ -5,7 +5,6 @@ probes/. Commands are read at every step's boundary and inside every long phase;
 """
 
 import contextlib
-import errno
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from engine.data.batch import Batch
 from engine.data.order import generator_seed
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.desk import Desk, Leave
+from engine.failures import Failed, Ill, in_words
 from engine.fields import RecipeErrors, tag_of
 from engine.meter import Meter
 from engine.methods import METHODS, Method
@@ -57,18 +57,6 @@ TICKS = 5000  # at most so many StepTaken events a run
 ROLLBACKS = 3  # a run: what three remedies have not helped, a fourth will not
 
 
-class Failed(Exception):
-    """The run cannot go on; the sentence is for people."""
-
-
-class Ill(Failed):
-    """The watchdog has found something. Where nobody treats it, the run cannot go on."""
-
-    def __init__(self, diagnosis: events.Diagnosed, sentence: str = "") -> None:
-        super().__init__(sentence or f"{plain(diagnosis.verdict)}: {diagnosis.evidence}")
-        self.diagnosis = diagnosis
-
-
 def train(run: Run) -> int:
     """Train one run to its end, or go on where it was left. Returns the exit code of CONTRACT's command line.
 
@@ -90,7 +78,7 @@ def train(run: Run) -> int:
             finished = events.Finished(reason="stopped", detail="interrupted twice, so nothing more was saved")
         except Exception as error:
             traceback.print_exc()
-            finished = events.Finished(reason="failed", detail=_in_words(error))
+            finished = events.Finished(reason="failed", detail=in_words(error))
         for command in attempt.new_commands():
             attempt.acknowledge(command, "expired", "the attempt has ended")
         attempt.record(finished)
@@ -777,22 +765,3 @@ def device_memory_gib(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.get_device_properties(device).total_memory) / 2**30
     return processes.machine_bytes() / 2**30
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "not enough memory" in str(error))
-
-
-def is_out_of_space(error: Exception) -> bool:
-    """safetensors has errors of its own, with the system's number in the sentence."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "(os error 28)" in str(error) or "(os error 112)" in str(error)
-
-
-def _in_words(error: Exception) -> str:
-    """A cause a person can act on, where we know one; the traceback is in engine.log."""
-    if is_out_of_memory(error):
-        return "out of memory; a smaller training.batch or a smaller model needs less"
-    if is_out_of_space(error):
-        return f"no space left on the disk at {getattr(error, 'filename', None) or 'the workspace'}; free some and resume"
-    first = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {first[0] if first else 'no message'} (the traceback is in engine.log)"

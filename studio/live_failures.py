@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine import words
+from engine import failures, words
 from engine.commands import Change
 from engine.events import Diagnosed
 from engine.state import RunState
@@ -173,20 +173,19 @@ def _explained(one: Followed) -> tuple[str, str]:
     state, detail = one.state, one.state.finished.detail if one.state.finished else ""
     if state.not_finite is not None:
         return f"The loss became not finite at step {words.count(state.not_finite.last_step)}", _why_not_finite(one)
-    if "out of memory" in detail:
+    told = failures.read(detail)
+    if told.kind == "memory":
         batch = f" of {one.recipe.training.batch}" if one.recipe else ""
         cause = f"The device could not hold the network, its gradients and a batch{batch}."
-        return "Out of memory", f"{cause} {_after_semicolon(detail)}".strip()
-    if "no space left" in detail:
-        return "The disk is full", f"The engine could not write: {detail.partition(';')[0]}. Free some and resume."
-    if "traceback is in engine.log" in detail:
-        error = detail.partition(" (the traceback")[0]
-        return error, "The engine met an error it has no advice for. The end of engine.log holds the traceback."
-    return capital(detail.partition(";")[0] or "The run failed"), _after_semicolon(detail) or "engine.log may say more."
+        return "Out of memory", f"{cause} {_as_sentence(told.then)}".strip()
+    if told.kind == "disk":
+        return "The disk is full", f"The engine could not write: {told.what}. {_as_sentence(told.then)}"
+    if told.kind == "error":
+        return told.what, "The engine met an error it has no advice for. The end of engine.log holds the traceback."
+    return capital(told.what or "The run failed"), _as_sentence(told.then) or "engine.log may say more."
 
 
-def _after_semicolon(detail: str) -> str:
-    rest = detail.partition(";")[2].strip()
+def _as_sentence(rest: str) -> str:
     return capital(rest).rstrip(".") + "." if rest else ""
 
 
