@@ -162,6 +162,13 @@ def _queue_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add_ = _verb(parts, "add", queue_add, "put a recipe's runs at the end of the queue; trains nothing by itself")
     add_.add_argument("what", metavar="RECIPE", help="a TOML file, a recipe that comes with Filial, or a run or lineage")
     add_.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe")
+    add_.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="FIELD=V1,V2",
+        help="a lineage for each value, or each combination where repeated; also FIELD=LOW..HIGH:COUNT or :logCOUNT",
+    )
     add_.add_argument("--front", action="store_true", help="at the front instead")
 
     list_ = _verb(parts, "list", queue_list, "the runs in order, how each stands, and what helps")
@@ -331,16 +338,24 @@ def resume(asked: argparse.Namespace) -> int:
 
 
 def queue_add(asked: argparse.Namespace) -> int:
-    from engine.queue import Queue, enqueue
+    from engine.queue import Queue, enqueue_all
+    from engine.run import Refused
 
     workspace, place = _workspace(asked), 0 if asked.front else None
     if _is_recipe(asked.what):
-        from engine import recipe
+        from engine import grid, recipe
+        from engine.words import plural
 
         file = recipe.read(asked.what, asked.set)
-        _check_timm(file.recipe)
-        runs = enqueue(workspace, file, place)
+        files = grid.expand(file.text(), [grid.axis(one) for one in asked.grid], source=asked.what) if asked.grid else [file]
+        for each in files:
+            _check_timm(each.recipe)
+        if asked.grid:
+            print(f"{plural(len(files), 'lineage')}: {', '.join(one.recipe.lineage for one in files)}")
+        runs = enqueue_all(workspace, files, place)
     else:
+        if asked.grid:
+            raise Refused(f"{asked.what} is there already, and --grid makes new runs; name a recipe")
         runs = [workspace.run(name) for name in _names(asked, [asked.what])]
         Queue(workspace).add([run.name for run in runs if not run.ending().completed], place)
     return _say_queued(Queue(workspace), [run.name for run in runs])

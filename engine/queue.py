@@ -184,6 +184,15 @@ def enqueue(workspace: Workspace, file: RecipeFile, place: int | None = None) ->
     return runs
 
 
+def enqueue_all(workspace: Workspace, files: Sequence[RecipeFile], place: int | None = None) -> list[Run]:
+    """As `enqueue`, for the recipes of a grid: all of them or, where one is refused, none."""
+    for file in files:
+        workspace.refuse(file)
+    runs = [run for file in files for run in workspace.create(file)]
+    Queue(workspace).add([run.name for run in runs if not run.ending().completed], place)
+    return runs
+
+
 def start_worker(workspace: Workspace) -> "subprocess.Popen[bytes] | None":
     """Start a worker that outlives us, its words in worker.log; None if one is at work already. Raises OSError."""
     if Queue(workspace).worker():

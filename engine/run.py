@@ -288,9 +288,7 @@ class Workspace:
 
         Nothing is written unless every run may be.
         """
-        wanted = list(file.runs())
-        self.refuse_others(file)
-        self._refuse_without_teacher([one for one, _ in wanted])
+        wanted = self.refuse(file)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return [self._make(one, text) for one, text in wanted]
@@ -301,6 +299,13 @@ class Workspace:
         """Raises Refused where a run of this recipe would get a name that a run with another recipe has."""
         for one, _ in file.runs():
             self._refuse_other(one)
+
+    def refuse(self, file: RecipeFile) -> list[tuple[RunRecipe, str]]:
+        """The runs of a recipe and the text of each; raises Refused if one may not be made here."""
+        self.refuse_others(file)
+        wanted = list(file.runs())
+        self._refuse_without_teacher([one for one, _ in wanted])
+        return wanted
 
     def _refuse_other(self, one: RunRecipe) -> None:
         run = self.run(one.run)
