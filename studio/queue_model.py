@@ -185,7 +185,7 @@ class _Writer:
         key = f"lineage {name}"
         title = ", ".join(part for part in (name, phrases.method_words(last.method)) if part)
         return Row(
-            key, "group", 0, _names(runs), _movable(runs), title, _extent(runs), queue_words.counted(runs),
+            key, "group", 0, _names(runs), _movable(runs), title, _extent(runs), _summary(runs),
             is_open=key not in self.wanted.folded, tip=f"{title}: {_extent(runs)}",
         )  # fmt: skip
 
@@ -263,6 +263,16 @@ def _together(column: Column, runs: Sequence[Followed]) -> str:
     if column.kind == "field":
         return f"{words.number(mean)} ± {words.number(spread)}"
     return f"{column.text(mean)} ± {column.text(spread)}"
+
+
+def _summary(runs: Sequence[Followed]) -> str:
+    """How the runs of a lineage stand, and how good its newest generation of which all seeds have a value is."""
+    counted = queue_words.counted(runs)
+    for generation in sorted({one.generation for one in runs}, reverse=True):
+        mine = [one for one in runs if one.generation == generation and not one.run.forked_from]
+        if mine and (best := queue_words.best(mine)):
+            return f"{counted}; F{generation} {best}"
+    return counted
 
 
 def _alone(one: Followed) -> str:

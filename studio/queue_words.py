@@ -140,13 +140,19 @@ def together_words(runs: Sequence[Followed], following: Following, now: float) -
 
 
 def best(runs: Sequence[Followed]) -> str:
-    """ "93.1 %", "k-NN 71.2 %" or "rank 14.6": what matters, the mean over seeds; empty before all have a value."""
+    """ "93.1 %", "k-NN 71.2 %" or "rank 14.6": what matters, the mean and the standard deviation over seeds."""
     found = [_headline(one) for one in runs]
     values = [headline[1] for headline in found if headline is not None]
     if not values or len(values) < len(runs):
         return ""
     name = next(headline[0] for headline in found if headline is not None)
-    return phrases.value_words(name, statistics.fmean(values)).removeprefix("feature ")
+    mean = phrases.value_words(name, statistics.fmean(values)).removeprefix("feature ")
+    return f"{mean} ± {_bare(name, statistics.stdev(values))}" if len(values) > 1 else mean
+
+
+def _bare(name: str, spread: float) -> str:
+    """A standard deviation beside its mean, which has said the unit."""
+    return phrases.figure(name, spread).removesuffix(f"{words.THIN}%")
 
 
 def _headline(one: Followed) -> tuple[str, float, int] | None:

@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from engine import notes, processes, recipe
 from engine.commands import AnyCommand, Change, Pause, Stop
 from engine.fields import RecipeErrors
-from engine.queue import Queue, enqueue, start_worker
+from engine.queue import Queue, enqueue, enqueue_all, start_worker
 from engine.recipe import RecipeFile
 from engine.run import Observer, Refused, Run, Workspace
 from engine.state import State, derive
@@ -379,6 +379,10 @@ class Session(QObject):
     def add_to_queue(self, file: RecipeFile) -> bool:
         """Make a recipe's runs and put them at the end of the queue. False if it is refused."""
         return self._asked(lambda: enqueue(self.workspace, file))
+
+    def add_grid(self, files: Sequence[RecipeFile]) -> bool:
+        """The recipes of a grid at the end of the queue: all of them or, if one is refused, none."""
+        return self._asked(lambda: enqueue_all(self.workspace, files))
 
     def start_now(self, file: RecipeFile) -> bool:
         """Make a recipe's runs, put them in front of the queue and see that it is worked through. False if it is refused."""

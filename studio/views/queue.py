@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.recipe import Recipe, RecipeFile
 from studio import live_cures, live_failures, queue_acts, queue_columns, queue_model, queue_presets, queue_words, theme
 from studio.queue_columns import Column
 from studio.queue_model import SEGMENTS, Row, Wanted
@@ -33,6 +34,7 @@ from studio.session import Followed, Session
 from studio.widgets.card import Card, rule
 from studio.widgets.empty import EmptyNote
 from studio.widgets.error_card import ErrorCard
+from studio.widgets.grid_dialog import GridDialog
 from studio.widgets.notes_card import NotesCard
 from studio.widgets.queue_head import QueueHead
 from studio.widgets.run_card import ALWAYS, RunCard
@@ -215,12 +217,36 @@ class QueueView(QWidget):
             "front": lambda: session.move(queue_acts.ahead_of(self._movable(), session), 0),
             "take out": self._take_out,
             "duplicate": lambda: self.duplicate_wanted.emit(names[-1]),
+            "grid": lambda: self._offer_grid(names[-1]),
             "folder": lambda: _open(runs[0].run.folder if len(runs) == 1 else session.workspace.folder),
             "trash": lambda: session.trash(names),
             "live": lambda: self._open_run(runs),
             **{f"stop {way}": lambda way=way: self._stop(way) for way in ACTS},  # type: ignore[misc]
         }
         acts[key]()
+
+    def _offer_grid(self, name: str) -> None:
+        """Of the recipe that the run's lineage was made from."""
+        text = self._session.recipe_text(name)
+        one = self._session.followed(name)
+        if not text or one is None:
+            return
+        lineage = self._session.lineage(one.lineage)
+        pace = queue_words.Pace(lineage)
+        took = [pace.seconds(each) for each in lineage]
+
+        def seconds(asked: Recipe) -> float | None:
+            """As long as the runs of this lineage took; other values may well take another time."""
+            known = [each for each in took if each is not None]
+            return sum(known) / len(known) * len(asked.seeds) * (asked.generations + 1) if known else None
+
+        self.grid = GridDialog(text, "RECIPE", seconds, self)
+        self.grid.asked.connect(self._add_files)
+        self.grid.open()
+
+    def _add_files(self, files: list[RecipeFile]) -> None:
+        if self._session.add_grid(files):
+            self.grid.close()
 
     def _stop(self, way: str) -> None:
         for one in self.chosen()[:1]:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy,
 
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
-from engine.recipe import Recipe, SameModel
+from engine.recipe import Recipe, RecipeFile, SameModel
 from studio import actions, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
 from studio.assistant import Assistant
 from studio.form_words import field_words
@@ -29,6 +29,7 @@ from studio.widgets.checks import ChecksCard, CheckWords
 from studio.widgets.command_card import CommandCard
 from studio.widgets.cost_card import CostCard, CostWords
 from studio.widgets.field_editor import FieldState
+from studio.widgets.grid_dialog import GridDialog
 from studio.widgets.method_cards import MethodCards
 from studio.widgets.recipe_form import FootWords, RecipeForm, Section
 from studio.widgets.recipe_head import Banner, RecipeHead
@@ -482,6 +483,26 @@ class RecipeView(QWidget):
             self.banner.say(said, [("Look", lambda: self.go.emit("queue"))], "ok")
             self._show()
 
+    def add_grid(self) -> None:
+        """Ask for values of fields, and queue a lineage for each."""
+        if self.open.file is None:
+            return
+        source = str(self.open.path or self.open.preset)
+        self.grid = GridDialog(self.open.whole_text(), source, self._seconds_of, self)
+        self.grid.asked.connect(self._add_files)
+        self.grid.open()
+
+    def _seconds_of(self, asked: Recipe) -> float | None:
+        """As measured, where what was measured holds for it too."""
+        return self._cost.seconds_all(asked) if self._cost and self._cost.holds_for(asked) else None
+
+    def _add_files(self, files: list[RecipeFile]) -> None:
+        if self._session.add_grid(files):
+            self.grid.close()
+            said = f"{words.plural(len(files), 'lineage')} of a grid in the queue."
+            self.banner.say(said, [("Look", lambda: self.go.emit("queue"))], "ok")
+            self._show()
+
     def start_now(self) -> None:
         file = self.open.file
         if file is None:
@@ -544,6 +565,7 @@ class RecipeView(QWidget):
         self.head.preview.clicked.connect(lambda: self.preview_wanted.emit(msgspec.to_builtins(self.open.last.data)))
         self.head.save_as.clicked.connect(self.save_as)
         self.head.queue.clicked.connect(self.add_to_queue)
+        self.head.grid.clicked.connect(self.add_grid)
         self.head.start.clicked.connect(self.start_now)
         self._assistant.progressed.connect(self._hear_progress)
         self._assistant.answered.connect(self._hear_answer)

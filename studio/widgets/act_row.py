@@ -10,7 +10,7 @@ from studio import theme
 from studio.queue_acts import Act
 
 GAP = 2
-QUIET = ("folder", "trash", "take out")  # flat: asked for seldom
+QUIET = ("grid", "folder", "trash", "take out")  # flat: asked for seldom
 
 
 class ActRow(QWidget):

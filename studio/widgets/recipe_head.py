@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 from studio import theme
 from studio.widgets.card import Card, ElidedLabel
 
+GRID = "Add a grid to the queue: a lineage for each value of a field, or combination of several"
+
 
 class RecipeHead(QWidget):
     """Path, sentence, and what can be done with the recipe."""
@@ -24,6 +26,7 @@ class RecipeHead(QWidget):
         self.save_as = theme.dress(QPushButton("Save as"), flat=True)
         self.preview = theme.put_icon(theme.dress(QPushButton("Preview"), flat=True), "eye", "text2", 14)
         self.preview.setToolTip("What teacher and student receive of a picture: crops, colours, hidden patches")
+        self.grid = theme.dress(QPushButton("Grid"), flat=True)
         self.queue = QPushButton("Add to queue")
         self.start = theme.put_icon(theme.dress(QPushButton("Start now"), primary=True), "play", "onaccent", 14)
         self.open.setToolTip("Open a recipe file (Ctrl+O), or drop one on this page")
@@ -35,7 +38,7 @@ class RecipeHead(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addLayout(texts, 1)
-        for button in (self.open, self.save_as, self.preview, self.queue, self.start):
+        for button in (self.open, self.save_as, self.preview, self.grid, self.queue, self.start):
             row.addWidget(button)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         theme.signals.changed.connect(self._write)
@@ -51,9 +54,9 @@ class RecipeHead(QWidget):
 
     def offer(self, offered: bool, why: str) -> None:
         """Whether it can be queued and started; if not, why."""
-        for button in (self.queue, self.start):
+        for button in (self.grid, self.queue, self.start):
             button.setEnabled(offered)
-            button.setToolTip(why)
+            button.setToolTip(why or (GRID if button is self.grid else ""))
             button.setAccessibleDescription(why)
 
     def _write(self) -> None:

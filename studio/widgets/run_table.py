@@ -51,7 +51,7 @@ from studio.widgets.run_rows import (
 from studio.widgets.state_mark import mark_of
 
 KEYS, SIDES = Qt.Key, Qt.AlignmentFlag
-WIDTHS = {HANDLE: 28, RUN: 92, METHOD: 94, SEED: 58, STATE: 197, PROGRESS: 84, BEST: 91, ENDS: 136}  # the least
+WIDTHS = {HANDLE: 28, RUN: 92, METHOD: 94, SEED: 58, STATE: 197, PROGRESS: 84, BEST: 98, ENDS: 136}  # the least
 ADDED = 112  # of a column that a person has added
 SHARES = {RUN: 3, METHOD: 3, STATE: 7, ENDS: 1}  # of what room there is besides
 GIVE_WAY = (METHOD, PROGRESS, BEST, SEED)  # in this order, where there is no room for all

@@ -9,7 +9,7 @@ import pytest
 import recorded
 from by_hand import worker
 
-from engine import recipe
+from engine import events, recipe
 from engine.queue import Queue
 from engine.run import Run, Workspace
 from studio import queue_acts, queue_model, queue_presets, queue_words
@@ -67,7 +67,7 @@ def test_that_seeds_that_stand_alike_share_a_row_and_others_do_not(follow: Open,
     recorded.complete(runs[0, 1])
     queue(tmp_path, *(run for run in runs.values() if run not in (runs[0, 0], runs[1, 0], runs[2, 0], runs[0, 1])))
     assert told(follow(tmp_path)) == [
-        ("digits, Born-Again", "", "4 done, 5 waiting"),
+        ("digits, Born-Again", "", "4 done, 5 waiting; F0 90.1\u2009% ± 0.0"),
         ("F0", "0, 1, 2", "3 completed"),
         ("F1", "0", "finished, best 90.1\u2009%"),
         ("F1", "1", "second in the queue"),
@@ -194,9 +194,13 @@ def test_that_best_is_the_mean_over_seeds_and_a_bar_is_only_drawn_on_the_way(fol
     runs = lineage(tmp_path, "seeds=[0, 1]", "generations=1")
     for seed in range(2):
         recorded.complete(runs[seed, 0])
+    better = {"val/accuracy": 0.95}
+    recorded.write(runs[1, 0], events.Measured(split="val", step=20, epoch=4, values=better))
+    recorded.end(runs[1, 0])
     lose(runs[0, 1])
-    _, f0, f1, waiting = rows(follow(tmp_path))
-    assert f0.best == "90.1\u2009%" and f0.share is None
+    head, f0, f1, waiting = rows(follow(tmp_path))
+    assert head.summary.endswith("F0 92.5\u2009% ± 3.5")
+    assert f0.best == "92.5\u2009% ± 3.5" and f0.share is None
     assert f1.share == pytest.approx(12 / 20) and waiting.share is None and waiting.best == ""
 
 

@@ -1,0 +1,208 @@
+"""Add a grid: fields and their values, what it makes of a recipe, how long that would take; the same as a command line.
+
+Given a recipe's text, it gives the recipes to queue; who queues them is the view's.
+"""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine import grid, recipe, words
+from engine.fields import RecipeErrors
+from engine.recipe import Recipe, RecipeFile
+from studio import recipe_fields, theme
+
+FIRST = ("optimizer.lr", "training.batch", "training.epochs", "model.width", "method.temperature", "optimizer.weight_decay")
+WIDE = 580  # at scale 1
+NAMED = 3  # lineages in a sentence; the rest is counted
+Seconds = Callable[[Recipe], float | None]  # how long all runs of a recipe take; None where nobody knows
+
+
+class AxisRow(QWidget):
+    """A field and its values. `edited` when either is another."""
+
+    edited = Signal()
+    gone = Signal()
+
+    def __init__(self, fields: Sequence[tuple[str, str, str]], avoid: Sequence[str]) -> None:
+        super().__init__()
+        self.field, self.values = theme.quiet_field(QComboBox()), QLineEdit()
+        self.remove = theme.put_icon(theme.dress(QToolButton(), flat=True, small=True), "close", "text2")
+        self.remove.setAccessibleName("Leave this field out")
+        self.remove.setToolTip("Leave this field out")
+        self.field.setAccessibleName("Field of the grid")
+        self.values.setAccessibleName("Its values")
+        self.values.setToolTip("Values with commas between, 1..9:5 for five evenly spread, 1e-4..1e-1:log4 for four by factors")
+        self.field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.field.setMinimumContentsLength(24)
+        for path, label, now in fields:
+            self.field.addItem(f"{label}  ({path})", (path, now))
+        free = (i for i in range(self.field.count()) if self.field.itemData(i)[0] not in avoid)
+        self.field.setCurrentIndex(next(free, 0))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.field, 3)
+        row.addWidget(self.values, 3)
+        row.addWidget(self.remove)
+        self.field.currentIndexChanged.connect(self._show_present)
+        self.values.textChanged.connect(self.edited)
+        self.remove.clicked.connect(self.gone)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._show_present()
+
+    @property
+    def path(self) -> str:
+        return str((self.field.currentData() or ("", ""))[0])
+
+    @property
+    def said(self) -> str:
+        """ "optimizer.lr=0.1,0.03"; empty while there are no values."""
+        text = self.values.text().strip().rstrip(",").replace(words.MINUS, "-")
+        return f"{self.path}={text}" if text else ""
+
+    def _show_present(self) -> None:
+        self.values.setPlaceholderText(f"now {(self.field.currentData() or ('', ''))[1]}; such as 0.1, 0.03 or 1..9:5")
+        self.edited.emit()
+
+
+class GridDialog(QDialog):
+    """`asked` brings the recipes (RecipeFile) that are to be queued."""
+
+    asked = Signal(list)
+
+    def __init__(self, text: str, source: str, seconds: Seconds, parent: QWidget) -> None:
+        """`text`: the recipe that the grid is made of, `source` what it is called on the command line."""
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Add a grid")
+        self._text, self._source, self._seconds = text, source, seconds
+        self._fields = offered(recipe.read_text(text).recipe)
+        self.rows: list[AxisRow] = []
+        self.files: list[RecipeFile] = []
+        self.more = theme.put_icon(theme.dress(QPushButton("Another field"), small=True), "plus", "text", 14)
+        self.summary, self.names = QLabel(), theme.dress(QLabel(), small=True, muted=True)
+        self.line = theme.dress(QLabel(), mono=True, small=True, muted=True)
+        self.problem = theme.dress(QLabel(), state="bad")
+        self.queue, self.cancel = QPushButton("Add to queue"), QPushButton("Cancel")
+        self._places = QVBoxLayout()
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._grow)
+        self._lay_out()
+        self.more.clicked.connect(self.add_row)
+        self.queue.clicked.connect(lambda: self.asked.emit(self.files))
+        self.cancel.clicked.connect(self.close)
+        self.add_row()
+
+    def show_problem(self, sentence: str) -> None:
+        self.problem.setText(sentence)
+
+    def add_row(self) -> AxisRow:
+        row = AxisRow(self._fields, [each.path for each in self.rows])
+        row.edited.connect(self._tell)
+        row.gone.connect(lambda: self._drop(row))
+        self.rows.append(row)
+        self._places.addWidget(row)
+        self._tell()
+        row.values.setFocus(Qt.FocusReason.OtherFocusReason)
+        return row
+
+    def _drop(self, row: AxisRow) -> None:
+        self.rows.remove(row)
+        row.hide()
+        row.deleteLater()
+        self._tell()
+
+    def _tell(self) -> None:
+        """What the values make, before anything is made."""
+        said = [row.said for row in self.rows if row.said]
+        self.files, problem = [], ""
+        try:
+            axes = [grid.axis(each) for each in said]
+            self.files = grid.expand(self._text, axes) if axes else []
+        except RecipeErrors as errors:
+            problem = "\n".join(str(error) for error in errors.errors)
+        self.problem.setText(problem)
+        self.summary.setText(self._summary())
+        self.names.setText(_named([file.recipe.lineage for file in self.files]))
+        grids = " ".join(f'--grid "{each}"' for each in said)
+        self.line.setText(f"filial queue add {self._source} {grids}" if self.files else "")
+        self.queue.setEnabled(bool(self.files))
+        for label in (self.names, self.line, self.problem):
+            label.setVisible(bool(label.text()))
+        self._soon.start()  # a new row has its height only when it is dressed
+
+    def _grow(self) -> None:
+        """A row more, or a sentence, wants room that a dialog does not take by itself."""
+        if (layout := self.layout()) is not None:
+            layout.activate()
+            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
+
+    def _summary(self) -> str:
+        """ "6 lineages, 18 runs, about 2 h in all"."""
+        if not self.files:
+            return "Write the values of a field, and each becomes a lineage of its own."
+        runs = sum(len(file.recipe.seeds) * (file.recipe.generations + 1) for file in self.files)
+        times = [self._seconds(file.recipe) for file in self.files]
+        known = [each for each in times if each is not None]
+        told = f"about {words.duration(sum(known))}"
+        if not known:
+            told = "and nobody knows how long before one is measured or trained"
+        elif len(known) < len(times):
+            told += f" for {words.count(len(known))} of the lineages; of the others nothing is known"
+        return f"{words.plural(len(self.files), 'lineage')}, {words.plural(runs, 'run')}, {told}."
+
+    def _lay_out(self) -> None:
+        theme.dress(self.queue, primary=True).setDefault(True)
+        for button in (self.cancel, self.more):
+            button.setAutoDefault(False)
+        for label in (self.summary, self.names, self.line, self.problem):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        for label in (self.line, self.problem):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        foot, column = QHBoxLayout(), QVBoxLayout(self)
+        foot.addStretch(1)
+        foot.addWidget(self.cancel)
+        foot.addWidget(self.queue)
+        column.setContentsMargins(24, 20, 24, 16)
+        column.setSpacing(12)
+        what = "Values with commas between, 32..128:4 for four evenly spread, 1e-4..1e-1:log4 for four by factors."
+        said = theme.dress(QLabel(what), prose=True)
+        said.setWordWrap(True)
+        column.addWidget(said)
+        column.addLayout(self._places)
+        column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        for label in (self.summary, self.names, self.line, self.problem):
+            column.addWidget(label)
+        column.addStretch(1)
+        column.addLayout(foot)
+        self.setMinimumWidth(theme.px(WIDE))
+
+
+def offered(asked: Recipe) -> list[tuple[str, str, str]]:
+    """(path, label, present value) of the fields in force that a grid can be made of, those that are asked for most first."""
+    table = recipe.to_table(asked)
+    found = [
+        (field.path, recipe_fields.label_of(field), recipe_fields.text_of(recipe.flat(table).get(field.path)))
+        for field in recipe_fields.in_force(table)
+        if field.path not in grid.OUTSIDE and field.kind != "integers" and not recipe_fields.is_unused(field, table)
+    ]
+    return sorted(found, key=lambda each: FIRST.index(each[0]) if each[0] in FIRST else len(FIRST))
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {words.count(len(names) - NAMED)} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
