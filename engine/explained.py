@@ -67,12 +67,13 @@ def _pictures_of(data: recipe.Data) -> tuple[Facts | None, str]:
     """What is known of the pictures without decoding one, and the same in words. A folder is listed, nothing more."""
     known = scaled.facts(data)
     if known is None and isinstance(data, recipe.Own):
-        from engine.data import archives, listing  # numpy and Pillow, which nobody else here needs
+        from engine.data import archives, label_file, listing  # numpy and Pillow, which nobody else here needs
 
         try:
-            find = listing.find_all if isinstance(data, recipe.Unlabelled) else listing.find
             with tempfile.TemporaryDirectory() as scratch:  # for an archive, whose names alone are unpacked
-                found = archives.looked_into(find, Path(data.path), Path(scratch), lambda done, total: None, contents=False)
+                place = Path(data.path), Path(scratch), lambda done, total: None, False
+                alike = isinstance(data, recipe.Unlabelled)
+                found = archives.looked_into(listing.find_all, *place) if alike else label_file.labelled(*place)
         except RecipeError as error:
             return None, f"how many pictures there are is not known ({error})"
         pool = sum(entry.part not in ("val", "test") for entry in found.entries)

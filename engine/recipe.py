@@ -26,6 +26,7 @@ Auto = Literal["auto"]  # engine/scaled.py makes a number of it, with the reason
 ANY_FOLDER = "write a folder with pictures"
 LABELLED_FOLDER = "write the folder with one sub-folder a class"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")  # of such a folder: engine/data/archives.py unpacks them
+LABEL_FILES = (".csv", ".tsv")  # with a column file and a column label: engine/data/label_file.py reads them
 UNTAUGHT = (Dino,)  # methods that need no labels; they take pictures with labels too
 ALONE = (Supervised, Dino)  # methods whose F0 is the whole lineage: nobody of another generation teaches
 EITHER = (Dinov2,)  # of these, methods that learn from a run of another lineage if they are given one
@@ -143,7 +144,7 @@ class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
 class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
     """your own pictures: a folder with one sub-folder a class"""
 
-    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
+    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside; or a .zip, .tar or .tar.gz of that; or a CSV with the columns file, label and split.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
     colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
     train_size: Annotated[int, _TRAIN_SIZE] = 0
@@ -534,11 +535,18 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVES)
 
 
+def is_label_file(path: str) -> bool:
+    """Whether a file of this name says which picture shows what."""
+    return path.lower().endswith(LABEL_FILES)
+
+
 def folders_missing(data: Data, remedy: str = "") -> Iterator[RecipeError]:
-    """A refusal for each folder of pictures, or archive of one, that is not there."""
+    """A refusal for each folder of pictures, archive of one, or CSV of labels that is not there."""
     for key, path in folders_of(data).items():
         usual = ANY_FOLDER if isinstance(data, Unlabelled) and key == "path" else LABELLED_FOLDER
-        if not Path(path).is_dir() and not (is_archive(path) and Path(path).is_file()):
+        is_labelled = isinstance(data, Folder) or key == "eval_path"
+        may_be_file = is_archive(path) or (is_labelled and is_label_file(path))
+        if not Path(path).is_dir() and not (may_be_file and Path(path).is_file()):
             yield RecipeError(f"data.{key}", no_folder(path, remedy or usual))
 
 

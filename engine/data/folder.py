@@ -1,5 +1,5 @@
-"""A person's own pictures: a folder of class folders (listing.py) or an archive of one (archives.py), decoded once (decode.py)
-and kept in the workspace.
+"""A person's own pictures: a folder of class folders (listing.py), an archive of one (archives.py) or a CSV of labels
+(label_file.py), decoded once (decode.py) and kept in the workspace.
 
 The copy is named by what it was decoded from, so that a folder moved, copied or touched gives the same one; beside it lies a
 small file for each listing that was read, so that a later start opens no picture. A file that gives no picture is named and
@@ -25,10 +25,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine import processes, words
-from engine.data import archives, cache
+from engine.data import cache, label_file
 from engine.data.cache import Arrays
 from engine.data.decode import Decoded, Unreadable, decode
-from engine.data.listing import Entry, Listing, find, listed, shown
+from engine.data.listing import Entry, Listing, listed, shown
 from engine.data.pictures import Broken, Pictures, Source, Tell
 from engine.fields import RecipeError, tag_of
 from engine.recipe import Folder, Own
@@ -61,7 +61,7 @@ def silent(done: int, total: int) -> None:
 
 def load(asked: Folder, data_folder: Path, tell: Tell = silent, threads: int = 1) -> Pictures:
     """The folder's pictures, from `data_folder`'s copy if it is sound. Raises RecipeError for what cannot be used."""
-    return read(archives.looked_into(find, Path(asked.path), data_folder, tell), asked, data_folder, tell, threads)
+    return read(label_file.labelled(Path(asked.path), data_folder, tell), asked, data_folder, tell, threads)
 
 
 def read(listing: Listing, asked: Own, data_folder: Path, tell: Tell, threads: int) -> Pictures:
@@ -123,7 +123,7 @@ def _decode_all(listing: Listing, asked: Own, tell: Tell, threads: int) -> _Read
         at = {entry.name: place for place, entry in enumerate(entries)}
         pictures_u8 = pictures_u8[[at[entry.name] for entry in listing.without(broken)]]
     sound = listing.without(broken)
-    files_sha256 = _files_sha256([(entry.name, sums[entry.name]) for entry in sound])
+    files_sha256 = _files_sha256([(label_file.identity(listing, entry), sums[entry.name]) for entry in sound])
     index = Index(
         cache=f"{tag_of(type(asked))}-{files_sha256[:16]}-{asked.size}px-{asked.colour}.npz",
         sha256=cache.digest(_copy(pictures_u8, sound)),

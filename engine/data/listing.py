@@ -71,10 +71,11 @@ class Listing:
     entries: tuple[Entry, ...]
     broken: tuple[Broken, ...]
     remarks: tuple[str, ...]
+    told: str = ""  # digest of a file that says what the pictures show; of a folder the paths say it
 
     def key(self, *how: object) -> str:
         """Tells this listing, decoded in this way, from any other: names, sizes and times of all files."""
-        sums = hashlib.sha256(repr((os.fsencode(self.root), *how)).encode())
+        sums = hashlib.sha256(repr((os.fsencode(self.root), *how, *filter(None, [self.told]))).encode())
         for entry in self.entries:
             sums.update(os.fsencode(entry.name) + f"\0{entry.size} {entry.time_ns}\n".encode())
         return sums.hexdigest()

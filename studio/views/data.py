@@ -4,7 +4,7 @@ Looking through is the assistant's, what is said of its answer data_model.py's. 
 else is looked through, and is what a recipe gets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine import words
 from engine.fields import Field
-from engine.recipe import ARCHIVES, is_archive, whole_path
+from engine.recipe import ARCHIVES, LABEL_FILES, is_archive, is_label_file, whole_path
 from studio import data_model, recipe_fields, recipe_words, theme
 from studio.assistant import Assistant
 from studio.data_model import Probe, Scan, Table
@@ -49,6 +50,7 @@ SIDE = 372  # width of the left column
 ROOMY = 575  # from this height below the findings on, probe pictures stand in four columns instead of six
 WHAT = "The folder with one sub-folder a class, or of pictures without classes"
 ARCHIVE = "A .zip, .tar or .tar.gz of such a folder"
+LABELS = "A CSV with the columns file, label and, if you like, split"
 
 
 class DataView(QWidget):
@@ -107,6 +109,12 @@ class DataView(QWidget):
     def choose_archive(self) -> None:
         start = str(self._asked.get("path") or Path.home())
         chosen, _ = QFileDialog.getOpenFileName(self, ARCHIVE, start, f"Archives ({' '.join(f'*{one}' for one in ARCHIVES)})")
+        if chosen:
+            self.open_folder(Path(chosen))
+
+    def choose_labels(self) -> None:
+        start = str(self._asked.get("path") or Path.home())
+        chosen, _ = QFileDialog.getOpenFileName(self, LABELS, start, f"Labels ({' '.join(f'*{one}' for one in LABEL_FILES)})")
         if chosen:
             self.open_folder(Path(chosen))
 
@@ -356,7 +364,8 @@ class DataView(QWidget):
             (f"{said}   {_tail(where)}", where, partial(self.look_at, table)) for said, where, table in used
         ]
         archive: Choice = ("An archive…", ARCHIVE, self.choose_archive)
-        self.head.offer_known([("", [*self._known(), archive]), ("Used in runs", choices)])
+        labels: Choice = ("A CSV of labels…", LABELS, self.choose_labels)
+        self.head.offer_known([("", [*self._known(), archive, labels]), ("Used in runs", choices)])
 
     def _known(self) -> list[Choice]:
         return [(f"{said}   {what}", what, partial(self.look_at, table)) for said, what, table in data_model.known()]
@@ -368,10 +377,15 @@ class DataView(QWidget):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _dropped(event)
-        if path:
-            event.acceptProposedAction()
-            self.open_folder(path)
+        paths = _dropped(event)
+        if not paths:
+            return
+        event.acceptProposedAction()
+        if problem := _refused_drop(paths):
+            self._asked = {}
+            self._refuse("", problem)
+        else:
+            self.open_folder(paths[0])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self._busy:
@@ -508,11 +522,25 @@ def _tail(path: str, most: int = 44) -> str:
     return path if len(path) <= most else f"…{path[-most:]}"
 
 
-def _dropped(event: QDropEvent) -> Path | None:
-    """A folder that may hold pictures, or an archive; folders with runs in them are the window's."""
+def _dropped(event: QDropEvent) -> list[Path]:
+    """What may be pictures; folders with runs in them and recipes are the window's, alone or among others."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    path = paths[0] if paths else None
-    if path is None or not (path.is_dir() or is_archive(str(path))):
-        return None
-    has_runs = (path / "recipe.toml").is_file() or any(path.glob("*/recipe.toml"))
-    return None if has_runs else path
+    return [] if any(path.suffix.lower() == ".toml" or _has_runs(path) for path in paths) else paths
+
+
+def _has_runs(path: Path) -> bool:
+    return (path / "recipe.toml").is_file() or any(path.glob("*/recipe.toml"))
+
+
+def _refused_drop(paths: Sequence[Path]) -> str:
+    """Why these are no data set; empty for one that may be."""
+    if len(paths) > 1:
+        first = ", ".join(path.name for path in paths[:2]) + (" and more" if len(paths) > 2 else "")
+        return (
+            f"{words.count(len(paths))} things were dropped ({first}), and a data set is one: drop the folder that holds them"
+        )
+    path = paths[0]
+    if path.is_dir() or is_archive(str(path)) or is_label_file(str(path)):
+        return ""
+    kinds = f"a folder, an archive ({', '.join(ARCHIVES)}) or a CSV of labels"
+    return f"{path.name} is none of what can be looked through: {kinds}. Drop the folder that it lies in"

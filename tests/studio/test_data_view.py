@@ -120,11 +120,6 @@ def test_that_a_dropped_archive_is_looked_through(view: DataView, helper: Helper
     assert view.head.said == f"{name}, being read" and view.head.path.text() == f"Data  ›  {tmp_path / name}"
 
 
-def test_that_another_file_is_not_taken(view: DataView, helper: Helper, tmp_path: Path) -> None:
-    (tmp_path / "pets.txt").touch()
-    assert not drop(view, tmp_path / "pets.txt") and not helper.asked
-
-
 def test_that_an_archive_can_be_chosen_without_a_mouse(
     view: DataView, helper: Helper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,10 +129,28 @@ def test_that_an_archive_can_be_chosen_without_a_mouse(
     assert helper.asked[0][1]["data"]["path"] == str(tmp_path / "pets.zip")
 
 
-def drop(view: DataView, path: Path) -> bool:
+def test_that_a_dropped_csv_of_labels_is_looked_through(view: DataView, helper: Helper, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").touch()
+    assert drop(view, tmp_path / "labels.csv") and helper.asked[0][1]["data"]["path"] == str(tmp_path / "labels.csv")
+
+
+def test_that_several_things_or_a_lone_picture_are_refused_with_what_to_drop(
+    view: DataView, helper: Helper, tmp_path: Path
+) -> None:
+    files = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"]
+    for file in files:
+        file.touch()
+    assert drop(view, *files) and view.banner.isVisible()
+    assert "3 things were dropped (a.png, b.png and more)" in view.banner.text
+    assert drop(view, files[0]) and "a.png is none of what can be looked through" in view.banner.text
+    assert not helper.asked and view.nothing.isVisible()
+    assert not drop(view, files[0], tmp_path / "recipe.toml"), "recipes are the window's"
+
+
+def drop(view: DataView, *paths: Path) -> bool:
     """Whether the page takes it."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     none, copy = Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
     enter = QDragEnterEvent(QPoint(9, 9), copy, data, LEFT, none)
     enter.setAccepted(False)
@@ -320,10 +333,11 @@ def test_that_folders_of_runs_are_in_the_menu(view: DataView, helper: Helper, mo
         "digits",
         "drawn creatures",
         "An archive…",
+        "A CSV of labels…",
         "new, 64 px, RGB",
         "old, 32 px, RGB",
     ]
-    entries[3].trigger()
+    entries[-2].trigger()
     assert helper.asked[0][1]["data"] == {"name": "folder", "path": "/pictures/new", "size": 64, "colour": "rgb"}
 
 
