@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     arena_.add_argument("--resume", action="store_true", help="also go on with paused, stopped and failed runs")
     arena_.add_argument("--json", action="store_true", help="the table as JSON, progress on stderr")
 
+    _data_verbs(verbs)
     _queue_verbs(verbs)
     _verb(verbs, "work", work, "train what is in the queue, in its order, in the foreground; Ctrl-C saves and stops")
 
@@ -152,6 +153,29 @@ def _parser() -> argparse.ArgumentParser:
     assist_.add_argument("--scratch", type=Path, metavar="DIR", required=True)
     assist_.set_defaults(verb=assist)
     return parser
+
+
+def _data_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    data_ = _verb(verbs, "data", data_list, "pictures to learn from: add, list, inspect; trains nothing")
+    data_.add_argument("--json", action="store_true", help="the list as JSON")
+    parts = data_.add_subparsers(metavar="WHAT")
+    what = "a folder, an archive or a CSV of labels; or a name that `filial data list` has, such as digits or cifar10"
+    for name, verb, words in (
+        ("add", data_add, "look pictures through, keep them decoded, and know them by name; known sets are fetched"),
+        (
+            "inspect",
+            data_inspect,
+            "counts, balance, sizes, channels, broken files, pictures that are there twice, or nearly so",
+        ),
+    ):
+        one = _verb(parts, name, verb, words)
+        one.add_argument("what", metavar="PATH|NAME", help=what)
+        one.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="e.g. size=64, colour=grey")
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
+        if name == "add":
+            one.add_argument("--name", default="", help="what to call it (default: as the folder, the file or the set)")
+    list_ = _verb(parts, "list", data_list, "what this workspace knows, what comes with Filial, what can be fetched")
+    list_.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
 
 
 def _queue_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -335,6 +359,24 @@ def resume(asked: argparse.Namespace) -> int:
     work = turns.to_do([run], resume=True)
     rest = turns.to_do([other for other in turns.rest_of_lineage(run) if other != run], resume=False)
     return console.train_in_turn(work + rest, len(work) + len(rest))
+
+
+def data_add(asked: argparse.Namespace) -> int:
+    from engine import inventory
+
+    return inventory.add(_workspace(asked).folder, asked.what, asked.set, asked.name, asked.json)
+
+
+def data_list(asked: argparse.Namespace) -> int:
+    from engine import inventory
+
+    return inventory.show(_workspace(asked).folder, asked.json)
+
+
+def data_inspect(asked: argparse.Namespace) -> int:
+    from engine import inventory
+
+    return inventory.inspect(_workspace(asked).folder, asked.what, asked.set, asked.json)
 
 
 def queue_add(asked: argparse.Namespace) -> int:

@@ -104,6 +104,13 @@ def preview(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
     return _arrays(asked, scratch, *found)
 
 
+def fetch(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """The data table of a known set, once it has been fetched into the workspace: {"name": "cifar10", "workspace": ...}."""
+    from engine import known_sets
+
+    return {"table": known_sets.fetch(_wanted(asked, "name", str, "a known data set"), _workspace(asked) / "data", tell)}
+
+
 def _workspace(asked: Asked) -> Path:
     return Path(_wanted(asked, "workspace", str, "the folder with the runs"))
 
@@ -143,7 +150,7 @@ def _caches(asked: Asked, scratch: Path) -> Path:
 
 VERBS: dict[str, Callable[[Asked, Path, Tell], dict[str, Any]]] = {
     "scan": scan, "measure": measure, "look": look, "neighbours": neighbours, "embed": embed,
-    "preview": preview,
+    "preview": preview, "fetch": fetch,
 }  # fmt: skip
 LATEST = ("measure", "look", "neighbours", "embed", "preview")  # of several that wait only the newest is wanted
 
