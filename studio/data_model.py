@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine import words
+from engine import known_sets, sets, words
 from engine.fields import TAG, Field, RecipeErrors, fields_of, tag_of
 from engine.recipe import Data, parse_data
 from studio import recipe_fields
@@ -213,6 +213,31 @@ def known() -> list[tuple[str, str, Table]]:
     """Data sets that need nothing but their name: (words, what it is, table)."""
     whole = [name for name, struct in kinds().items() if not is_folder(name) and not _requires(struct)]
     return [(recipe_fields.choice_text(name), _doc(kinds()[name]), {TAG: name}) for name in whole]
+
+
+class Offered(NamedTuple):
+    """A data set in a menu: its words, more of it, the table to look at, and what is to be fetched before, if anything."""
+
+    words: str
+    more: str
+    table: Table
+    fetch: str = ""
+
+
+def in_workspace(data_folder: Path) -> list[Offered]:
+    """What was added by `filial data add` and is still there."""
+    found = [one for one in sets.added(data_folder) if one.is_here and one.name not in known_sets.KNOWN]
+    return [Offered(f"{one.name}, {words.plural(one.pictures, 'picture')}", one.path or one.name, one.table) for one in found]
+
+
+def to_fetch(data_folder: Path) -> list[Offered]:
+    """Sets that everybody knows, with size and licence, or that they are here."""
+    found = []
+    for name, known in known_sets.KNOWN.items():
+        here = known_sets.is_here(name, data_folder)
+        state = "here" if here else f"{words.size(known.length)} to fetch, {known.licence}"
+        found.append(Offered(f"{known.title}, {state}", known.words, known_sets.table(name, data_folder), "" if here else name))
+    return found
 
 
 def recent(asked: Iterable[Data]) -> list[tuple[str, str, Table]]:

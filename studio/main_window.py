@@ -481,7 +481,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             self._ask_how_to_leave()
             return
-        self.assistant.close()
+        for helper in self.findChildren(Assistant):  # a page may have one of its own
+            helper.close()
         if self.views.living(RECIPE) is not None:  # else what was kept stays as it is
             unsaved.keep(self._recipe.kept())
         preferences.save_geometry(self.saveGeometry())

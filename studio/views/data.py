@@ -28,7 +28,7 @@ from engine.fields import Field
 from engine.recipe import ARCHIVES, LABEL_FILES, is_archive, is_label_file, whole_path
 from studio import data_model, recipe_fields, recipe_words, theme
 from studio.assistant import Assistant
-from studio.data_model import Probe, Scan, Table
+from studio.data_model import Offered, Probe, Scan, Table
 from studio.form_words import field_words
 from studio.later import Later
 from studio.recipe_model import OpenRecipe
@@ -38,6 +38,7 @@ from studio.widgets.card import Card
 from studio.widgets.class_balance import ClassBalance
 from studio.widgets.data_head import Choice, DataHead, NoPictures, ScanProgress
 from studio.widgets.empty import EmptyNote
+from studio.widgets.fetching import Fetching
 from studio.widgets.file_listing import FileListing
 from studio.widgets.finding_row import FindingsCard
 from studio.widgets.pair_listing import PairListing
@@ -65,9 +66,10 @@ class DataView(QWidget):
     recipe_edited = Signal(str, str)
     recipe_settled = Signal(str)
 
-    def __init__(self, session: Session, assistant: Assistant) -> None:
+    def __init__(self, session: Session, assistant: Assistant, fetcher: Assistant | None = None) -> None:
         super().__init__()
         self._session, self._assistant = session, assistant
+        self.fetching = Fetching(fetcher or Assistant(self))  # a process of its own: fetching must not hold up a scan
         self._later = Later(self)
         self.scan: Scan | None = None  # what was looked at last
         self.probe = Probe.first(0)
@@ -123,6 +125,7 @@ class DataView(QWidget):
         self._let_go()
         self._asked = dict(table)
         self._failed = data_model.refusal(table)
+        self.fetching.forget()
         if not self._failed[1]:
             folder = str(self._session.workspace.folder)
             self._under_way = self._assistant.ask("scan", data=dict(table), workspace=folder)
@@ -134,6 +137,30 @@ class DataView(QWidget):
         self._let_go()
         self._asked = self.scan.table if self.scan else {}
         self._show()
+
+    def choose_known(self, chosen: Offered) -> None:
+        """Look at a set that is here; fetch one that is not, and look at it then."""
+        if chosen.fetch:
+            self.banner.hide()
+            self.fetching.fetch(chosen, str(self._session.workspace.folder))
+        else:
+            self.look_at(chosen.table)
+
+    def _take_fetched(self, chosen: Offered, wanted: bool) -> None:
+        """`wanted` unless something else was looked at meanwhile."""
+        title = chosen.words.partition(",")[0]
+        if wanted and not self._busy:
+            self.look_at(chosen.table)
+        else:
+            self.banner.say(f"{title} is here.", [("Look at it", partial(self._look_and_hide, chosen.table))], "ok")
+
+    def _look_and_hide(self, table: Table) -> None:
+        self.banner.hide()
+        self.look_at(table)
+
+    def _say_not_fetched(self, chosen: Offered, sentence: str) -> None:
+        title = chosen.words.partition(",")[0]
+        self.banner.say(f"{title} was not fetched: {sentence}.", [("Try again", lambda: self.choose_known(chosen))], "bad")
 
     def use(self) -> None:
         if self.scan is not None and not self._why_not():
@@ -365,7 +392,13 @@ class DataView(QWidget):
         ]
         archive: Choice = ("An archive…", ARCHIVE, self.choose_archive)
         labels: Choice = ("A CSV of labels…", LABELS, self.choose_labels)
-        self.head.offer_known([("", [*self._known(), archive, labels]), ("Used in runs", choices)])
+        folder = self._session.workspace.folder / "data"
+        groups = [("Known everywhere", self._offered(data_model.to_fetch(folder)))]
+        groups += [("In this workspace", self._offered(data_model.in_workspace(folder))), ("Used in runs", choices)]
+        self.head.offer_known([("", [*self._known(), archive, labels]), *groups])
+
+    def _offered(self, found: Sequence[Offered]) -> list[Choice]:
+        return [(one.words, one.more, partial(self.choose_known, one)) for one in found]
 
     def _known(self) -> list[Choice]:
         return [(f"{said}   {what}", what, partial(self.look_at, table)) for said, what, table in data_model.known()]
@@ -403,6 +436,8 @@ class DataView(QWidget):
         self.head.use.clicked.connect(self.use)
         self.head.menu.aboutToShow.connect(self._offer_known)
         self.progress.cancelled.connect(self.cancel)
+        self.fetching.fetched.connect(self._take_fetched)
+        self.fetching.failed.connect(self._say_not_fetched)
         self.findings.files_asked.connect(self._show_files)
         self.findings.grown.connect(self._fit)
         for card in (self.listing, self.pairs):
@@ -433,7 +468,7 @@ class DataView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 10, 16, 12)
         column.setSpacing(12)
-        for part in (self.head, self.progress, self.banner):
+        for part in (self.head, self.progress, self.fetching, self.banner):
             column.addWidget(part)
         column.addWidget(self._body, 1)
         self.banner.hide()

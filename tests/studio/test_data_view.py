@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from test_data_model import answer, sheet, table
 
 from engine.recipe import Folder
-from studio import theme
+from studio import data_model, theme
 from studio.assistant import Assistant
 from studio.session import Session
 from studio.views.data import DataView
@@ -334,6 +334,7 @@ def test_that_folders_of_runs_are_in_the_menu(view: DataView, helper: Helper, mo
         "drawn creatures",
         "An archive…",
         "A CSV of labels…",
+        *(one.words for one in data_model.to_fetch(Path("nowhere"))),
         "new, 64 px, RGB",
         "old, 32 px, RGB",
     ]
