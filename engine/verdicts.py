@@ -43,7 +43,7 @@ JUMP = Limit(10.0, "times the median before: an order of magnitude; calibrated: 
 LOSS = Limit(1.2, "of a guess's loss; calibrated: healthy up to 1.09, supervised lr x 300 from 1.38 on")
 WAIT = Limit(0.5, "of the time; calibrated: healthy up to 0.32, where the same core draws the crops and trains")
 
-FAST = Limit(0.9, "of a guess's loss, at several times the usual step; calibrated: healthy up to 0.70, AdamW x 30 from 0.94 on")
+FAST = Limit(0.9, "of a guess's loss, at several times the usual step; calibrated: healthy up to 0.18, AdamW x 30 from 0.89 on")
 UNLEARNED = Limit(0.98, "of a guess's loss; calibrated: healthy up to 0.96, lr / 300 and less 1.01 and more")
 WEIGHTS = Limit(45.0, "steps that weights last; calibrated: healthy 67 and more, weight decay 10 from 0.3 to 33")
 COPIES = Limit(0.25, "of the pictures differ; healthy 1, copies of one to five pictures below 0.01: between them by choice")
