@@ -126,7 +126,7 @@ def _lines(said: int) -> Any:
 
 def _note(state: RunState) -> str:
     values = state.values
-    for name in ("test/accuracy", "val/accuracy", "knn/teacher", "knn/student"):
+    for name in ("test/accuracy", "val/accuracy", "knn/average", "knn/teacher", "knn/student"):
         if name in values:
             return f"{name} {words.percent(values[name])}"
     return state.phase[1] or state.phase[0]
@@ -170,7 +170,8 @@ def status(runs: Sequence[Run], as_json: bool) -> int:
 
 def _tested(state: RunState) -> tuple[str, float] | None:
     """What a finished run reached on test: accuracy, or k-NN where nothing classifies."""
-    names = (name for name in ("test/accuracy", "knn/teacher@test", "knn/student@test") if name in state.curves)
+    wanted = ("test/accuracy", "knn/average@test", "knn/teacher@test", "knn/student@test")
+    names = (name for name in wanted if name in state.curves)
     return next(((name, state.curves[name].last) for name in names if state.curves[name].kept.any()), None)
 
 

@@ -285,7 +285,7 @@ def _run_seconds(twin: Twin, step_s: float, last_s: float) -> float:
     validations = -(-asked.training.epochs // asked.probes.every_epochs)
     once, at_last = len(parts.val), len(parts.test) + len(parts.train)
     if not twin.method.classifies:  # neighbours are sought among the training pictures, for student and teacher
-        networks = 1 + twin.method.judges_teacher
+        networks = len(list(twin.method.judged()))
         once, at_last = networks * (once + len(parts.train)), 2 * networks * (at_last + len(parts.val))
     looked_at = validations * once + at_last
     epochs_s = (asked.training.epochs - twin.last_epochs) * step_s + twin.last_epochs * last_s

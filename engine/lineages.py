@@ -85,4 +85,4 @@ def measured(asked: RunRecipe) -> str:
     """
     if not isinstance(asked.method, Dino):
         return ACCURACY
-    return f"k-NN of the {'student' if asked.teacher else 'teacher'}"
+    return f"k-NN of the {'average' if asked.teacher else 'teacher'}"

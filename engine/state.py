@@ -23,7 +23,12 @@ from engine.events import AnyEvent, Finished
 State = Literal[
     "queued", "blocked", "starting", "running", "unresponsive", "paused", "stopping", "finished", "lost"
 ]  # fmt: skip
-HEADLINES = ("val/accuracy", "knn/teacher@val", "knn/student@val")  # what the best checkpoint is chosen by, the first there is
+HEADLINES = (
+    "val/accuracy",
+    "knn/average@val",
+    "knn/teacher@val",
+    "knn/student@val",
+)  # what the best checkpoint is chosen by, the first there is
 SILENT_S = 30.0  # a held lock whose counter has not moved this long is unresponsive
 _SPLIT_IN_NAME = re.compile(r"(train|val|test)/")
 
@@ -298,7 +303,10 @@ def _measured(state: RunState, event: events.Measured) -> None:
     for name, value in event.values.items():
         plain = not event.split or _SPLIT_IN_NAME.match(name)
         state.point(name if plain else f"{name}@{event.split}", event.step, event.epoch, value)
-    told = next((name for name in (f"{event.split}/accuracy", "knn/teacher", "knn/student") if name in event.values), None)
+    told = next(
+        (name for name in (f"{event.split}/accuracy", "knn/average", "knn/teacher", "knn/student") if name in event.values),
+        None,
+    )
     if told is not None:
         where = "" if told.startswith(event.split) else f" on {event.split}"
         state.say(event, f"{told}{where} {words.percent(event.values[told])}", step=event.step)

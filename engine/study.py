@@ -15,8 +15,9 @@ from engine.run import Run
 from engine.state import RunState
 
 NOTHING = Lineage(())
-RANK, LINEAR = "feature/rank@test", "linear/teacher@test"
-LABELLED = {"test/accuracy", "knn/teacher@test", "knn/student@test"}  # what only pictures with classes give
+RANK = "feature/rank@test"
+LINEAR = ("linear/average@test", "linear/teacher@test")  # of the network that is kept: the first there is
+LABELLED = {"test/accuracy", "knn/average@test", "knn/teacher@test", "knn/student@test"}  # what only pictures with classes give
 
 
 class HasState(Protocol):

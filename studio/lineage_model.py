@@ -22,7 +22,7 @@ from engine import compare, curves, lineages, words
 from engine.compare import ComparisonError, Ensemble, Row, Suspect, Verdict
 from engine.recipe import RunRecipe
 from engine.run import Run
-from engine.state import RunState, State
+from engine.state import HEADLINES, Curve, RunState, State
 from engine.study import LINEAR, RANK, Study, is_unlabelled, mean_words, over_seeds, study
 
 __all__ = [
@@ -87,7 +87,7 @@ def against(own: Study, finished: Sequence[tuple[Run, RunState]], name: str) -> 
     other = study(finished)
     if other.problem or not other.generations or not own.generations:
         return other.problem or f"{name if own.generations else 'this lineage'} has nothing finished to compare"
-    if other.measured != own.measured:
+    if other.by_neighbours != own.by_neighbours:  # by neighbours it is the network that is kept, in either
         return f"{name} is measured by {other.measured[:1].lower()}{other.measured[1:]}, which is something else"
     child, parent = own.lineage.generations[-1], other.lineage.generations[-1]
     try:
@@ -198,7 +198,7 @@ def _points(value: float) -> str:
 def _worth(runs: Sequence[Seen]) -> str:
     """ "linear 71.0 % ± 0.4, student's k-NN 62.0 %", of runs that have no classifier."""
     found = []
-    if linear := over_seeds(runs, LINEAR):
+    if linear := next(filter(None, (over_seeds(runs, metric) for metric in LINEAR)), []):
         figure, spread = mean_words(linear, words.percent, _points)
         found.append(f"linear {figure} {spread.rpartition(',')[0]}".strip())
     if student := over_seeds(runs, "knn/student@test"):
@@ -209,8 +209,9 @@ def _worth(runs: Sequence[Seen]) -> str:
 def _worth_explained(runs: Sequence[Seen]) -> str:
     if not _worth(runs):
         return ""
+    whose = "the average's" if _is_taught(runs) else "the teacher's"
     return (
-        "k-NN: how often the 20 nearest training pictures, by the teacher's features, vote for the right class of a test "
+        f"k-NN: how often the 20 nearest training pictures, by {whose} features, vote for the right class of a test "
         "picture. linear: accuracy of a linear classifier trained on the same features. Neither changes the network."
     )
 
@@ -219,9 +220,13 @@ def _first(runs: Sequence[Seen]) -> str:
     if any(one.generation for one in runs):
         return ""
     if any(one.method in AVERAGES for one in runs):
-        return "its teacher is its own average"
-    taught = any(one.recipe and one.recipe.teacher for one in runs)
-    return "first generation" if taught else "first generation, no teacher"
+        return f"taught by {_teacher(runs)}, frozen" if _is_taught(runs) else "its teacher is its own average"
+    return "first generation" if _is_taught(runs) else "first generation, no teacher"
+
+
+def _is_taught(runs: Sequence[Seen]) -> bool:
+    """Whether another run teaches: a frozen one."""
+    return any(one.recipe and one.recipe.teacher for one in runs)
 
 
 def _teacher(runs: Sequence[Seen]) -> str:
@@ -244,7 +249,7 @@ def learns_from(runs: Sequence[Seen]) -> str:
     teacher = _teacher(runs)
     known = {
         "dino": "no labels, its own average",
-        "dinov2": "no labels, its own average",
+        "dinov2": f"no labels, {teacher}'s prototypes" if _is_taught(runs) else "no labels, its own average",
         "supervised": "labels only",
         "ban": f"{teacher}'s predictions",
         "ban_label": f"labels and {teacher}'s predictions",
@@ -430,12 +435,17 @@ class Trace:
         return f"F{self.generation}" if self.seed is None else f"F{self.generation} s{self.seed}"
 
 
+def kept_curve(one: Seen, metric: str) -> Curve | None:
+    """A run's curve. The k-NN of the network that is kept is called by whose average it is: here one name stands for both."""
+    names = HEADLINES[1:] if metric in HEADLINES[1:3] else (metric,)
+    return next((curve for name in names if (curve := one.state.curves.get(name)) is not None and len(curve)), None)
+
+
 def seed_traces(runs: Sequence[Seen], metric: str, align: Align) -> list[Trace]:
     """Each run's curve on its own. Copies, because the curves grow while they are drawn."""
     found = []
     for one in runs:
-        curve = one.state.curves.get(metric)
-        if curve is not None and len(curve):
+        if (curve := kept_curve(one, metric)) is not None:
             x, y = curve.epochs * _scale(one, align), curve.values.copy()
             found.append(Trace(one.generation, one.seed, x, y, None, curve.kept.copy(), curve.attempts.copy()))
     return found
@@ -446,7 +456,7 @@ def mean_traces(runs: Sequence[Seen], metric: str, align: Align) -> list[Trace]:
     of them have measured: a mean over fewer and fewer seeds would bend where a seed ends."""
     made = []
     for generation in sorted({one.generation for one in runs}):
-        measured = [one for one in _of(runs, generation) if len(one.state.curves.get(metric, ()))]
+        measured = [one for one in _of(runs, generation) if kept_curve(one, metric) is not None]
         trusted = [one for one in measured if one.state.completed] or measured
         if trusted:
             made.append(_mean_trace(generation, trusted, metric, align))
@@ -454,7 +464,8 @@ def mean_traces(runs: Sequence[Seen], metric: str, align: Align) -> list[Trace]:
 
 
 def _mean_trace(generation: int, runs: Sequence[Seen], metric: str, align: Align) -> Trace:
-    x, mean, sd = curves.mean_over([(one.state.curves[metric], _scale(one, align)) for one in runs])
+    read = ((kept_curve(one, metric), _scale(one, align)) for one in runs)
+    x, mean, sd = curves.mean_over([(curve, scale) for curve, scale in read if curve is not None])
     return Trace(generation, None, x, mean, sd)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import words
-from engine.state import Curve, RunState
+from engine.state import HEADLINES, Curve, RunState
 from studio import live_facts, phrases, theme
 from studio.live_pages import MATTERS, Page, Trace
 from studio.live_verdicts import verdict
@@ -26,7 +26,10 @@ LEAST_TICKS = 20  # a pace from fewer would jump
 RUN_AWAY = 20  # times the loss of guessing
 AT_THE_END = {  # what is measured once, on test, and stands beside the curve
     "accuracy": (("test", "test/accuracy"),),
-    "knn": (("test", "knn/teacher@test"), ("linear", "linear/teacher@test")),
+    "knn": (
+        *(("test", "knn/teacher@test"), ("linear", "linear/teacher@test")),
+        *(("test", "knn/average@test"), ("linear", "linear/average@test")),  # of a student of a frozen network
+    ),
 }
 NOT_FINITE = "not_finite"  # a verdict that has an event of its own
 
@@ -190,26 +193,32 @@ def _free_from(one: Followed) -> int:
 
 
 def references(shown: Page, one: Followed, teacher: Followed | None = None) -> list[Reference]:
-    """Levels to measure oneself by: the loss of a network that only guesses, the accuracy of the one that teaches."""
+    """Levels to measure oneself by: the loss of a network that only guesses, the accuracy or k-NN of the one that teaches."""
     if shown.key == "objective":
         return _guessing(one)
-    if shown.key == "knn":
-        return _before(one)
-    value = taught_at(one, teacher) if shown.key == "accuracy" and teacher is not None else None
+    before = _before(one) if shown.key == "knn" else []
+    value = _of_teacher(shown, one, teacher) if teacher is not None else None
     if value is None or teacher is None:
-        return []
+        return before
     name = phrases.teacher_short(one, teacher)
-    return [Reference(value, f"teacher {name}", theme.generation_color(teacher.generation), name)]
+    return [*before, Reference(value, f"teacher {name}", theme.generation_color(teacher.generation), name)]
 
 
 def _before(one: Followed) -> list[Reference]:
     """What the weights that it began with were worth before the first step."""
-    for metric in ("knn/teacher@val", "knn/student@val"):
+    for metric in HEADLINES[1:]:
         curve = one.state.curves.get(metric)
         if curve is not None and (at := np.flatnonzero(curve.kept & (curve.steps == 0))).size:
             value = float(curve.values[at[0]])
             return [Reference(value, f"before training {words.percent(value)}")]
     return []
+
+
+def _of_teacher(shown: Page, one: Followed, teacher: Followed) -> float | None:
+    """What the network that is kept of the teacher's run came to, where it taught."""
+    metrics = {"accuracy": HEADLINES[:1], "knn": HEADLINES[1:]}.get(shown.key, ())
+    found = (taught_at(one, teacher, metric) for metric in metrics)
+    return next((value for value in found if value is not None), None)
 
 
 def _guessing(one: Followed) -> list[Reference]:

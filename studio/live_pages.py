@@ -73,9 +73,11 @@ PAGES: dict[str, Page] = {
         Page("objective", "Objective", (Trace("train/loss", "loss"),), "train/loss, nats", better="low",
              why="What the optimizer makes smaller. It is not progress by itself: read What matters for that."),
         Page("knn", "What matters", (Trace("knn/student@val", "student", points=True),
-             Trace("knn/teacher@val", "teacher", "teacher", points=True)), "k-NN, k = 20", words.percent, "high",
+             Trace("knn/teacher@val", "teacher", "teacher", points=True),
+             Trace("knn/average@val", "average", "teacher", points=True)), "k-NN, k = 20", words.percent, "high",
              why="How often the nearest training pictures, by the features of student or teacher, are of the same class. "
-                 "In healthy training the teacher stays above its student."),
+                 "In healthy training the teacher stays above its student. A student of a frozen network is told beside its "
+                 "own average, which is kept; the dotted line is the network it learns from."),
         Page("accuracy", "What matters", (Trace("val/accuracy", "val accuracy", points=True),),
              "val/accuracy", words.percent, "high", why="Accuracy on held-out pictures, after each epoch."),
         Page("rank", "Feature rank", (Trace("feature/rank@val", "rank", points=True),), "feature/rank, RankMe",

@@ -180,7 +180,8 @@ def chips(one: Followed) -> list[Chip]:
     if live_facts.averages(one):
         finite, wait, memory = found
         waits = [wait] if wait.state == "warn" else []  # there is not the room to say that all is well
-        found = [finite, _collapse(one), _lag(one.state), _gradient(one), *waits, memory]
+        lag = [] if one.recipe and one.recipe.teacher else [_lag(one.state)]  # what is frozen does not look back
+        found = [finite, _collapse(one), *lag, _gradient(one), *waits, memory]
     if (begun := _weights(one.state)) is not None:
         found.append(begun)
     diagnosed = [_diagnosed(told) for told in one.state.diagnoses.values()]

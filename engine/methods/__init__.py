@@ -11,6 +11,7 @@ clip(limit)                    after backward; -> the gradient's length before
 before_optimizer(step)         after that, before the optimizer's step
 after_step(step)               after the optimizer's step (a teacher's average, a centre)
 backbones()                    -> (student, teacher or None) for probes
+judged()                       the names and networks whose features are worth measuring; the last one is kept
 weights(), load_weights(w)     what a checkpoint keeps, by file
 """
 

@@ -70,8 +70,6 @@ class Headed(nn.Module):
 class Taught(Dinov2):
     """A student of a frozen network with heads, and its own average, which is what is kept of it."""
 
-    judges_teacher = False
-
     def __init__(self, asked: Asked, student: nn.Module, teacher: nn.Module | None) -> None:
         assert isinstance(teacher, Headed), "a student needs its teacher, with its heads"
         super().__init__(asked, student, None)
@@ -94,9 +92,15 @@ class Taught(Dinov2):
         yield from ((self.frozen.network, views[0].size) for views in (self.views, self.last_views) if views)
 
     def backbones(self) -> tuple[nn.Module, nn.Module | None]:
-        """(what the student is judged by: its average; its teacher: the frozen network)."""
+        """(what is kept of the student: its average; its teacher: the frozen network)."""
         assert self.teacher is not None
         return self.teacher, self.frozen.network
+
+    def judged(self) -> Iterator[tuple[str, nn.Module]]:
+        """The student as it is, and its average. What the frozen network is worth stands in its own run."""
+        assert self.teacher is not None
+        yield "student", self.student
+        yield "average", self.teacher
 
     @property
     def averages_buffers(self) -> bool:

@@ -17,7 +17,6 @@ class Method(nn.Module):
 
     views: tuple[View, ...] = ()  # kinds of crops it wants to see; none: one picture, varied as the recipe's [augment] says
     last_views: tuple[View, ...] = ()  # those of its last epochs, where they are others
-    judges_teacher = True  # probes measure what its features are worth, too; else that stands in the teacher's own run
     classifies = True  # the student's logits are classes, so accuracy can be measured
 
     def __init__(self, asked: Any, student: nn.Module, teacher: nn.Module | None) -> None:
@@ -72,6 +71,12 @@ class Method(nn.Module):
 
     def backbones(self) -> tuple[nn.Module, nn.Module | None]:
         return self.student, self.teacher
+
+    def judged(self) -> Iterator[tuple[str, nn.Module]]:
+        """Whose features are judged, as in "knn/student"; the last is the one that is kept."""
+        yield "student", self.student
+        if self.teacher is not None:
+            yield "teacher", self.teacher
 
     def prototypes(self, features_ND: Tensor) -> Tensor | None:
         """The teacher's probabilities [N, K] over what takes the place of classes; None for methods with classes."""

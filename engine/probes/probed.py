@@ -74,9 +74,7 @@ class Probed:
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Those whose features are judged; the last is the one that is kept."""
-        yield "student", self.student
-        if self.teacher is not None and self.method.judges_teacher:
-            yield "teacher", self.teacher
+        yield from self.method.judged()
 
     @cached_property
     def probe_pictures(self) -> Tensor:
@@ -112,7 +110,7 @@ class Probed:
             device=self.device,
             classes=classifies,
             masks=self.probe_masks,
-            judged="student" if classifies or not self.method.judges_teacher else "teacher",
+            judged="student" if classifies or "teacher" not in dict(self.networks()) else "teacher",
         )
 
 
@@ -157,12 +155,14 @@ def _arrays(data: Prepared, split: str, student: Tensor, labels: NDArray[np.int6
 
 
 def _worth(probed: Probed, split: str) -> Iterator[tuple[str, float]]:
-    """What tells a collapse, and k-NN of student and teacher where there are labels."""
+    """What tells a collapse, and k-NN of student and teacher, or of its average, where there are labels."""
     for name, network in probed.networks():
         features_ND = probed.features(network, probed.data, split)
         if name == "student":
             yield from collapse.measure(features_ND)
-        elif said := [(said_PK.argmax(dim=1), said_PK.shape[1]) for said_PK in _said(probed, features_ND)]:
+        elif name == "teacher" and (
+            said := [(said_PK.argmax(dim=1), said_PK.shape[1]) for said_PK in _said(probed, features_ND)]
+        ):
             first_N = torch.cat([first_P.cpu() for first_P, _ in said])
             yield "teacher/prototypes_used", float(collapse.prototypes_used(first_N, said[0][1]).number)
         if (data := probed.data.labelled) is not None:

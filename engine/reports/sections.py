@@ -24,6 +24,7 @@ SHARES = (  # parts of the names of metrics that are rates in [0, 1]
 )  # fmt: skip
 LEADING = {
     "val/accuracy": "Validation accuracy",
+    "knn/average@val": "k-NN of the student's average, validation",
     "knn/teacher@val": "k-NN of the teacher, validation",
     "knn/student@val": "k-NN of the student, validation",
     "train/loss": "Training loss",

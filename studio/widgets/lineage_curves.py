@@ -73,6 +73,10 @@ NEIGHBOURS = (
     Measure("knn/student@val", "k-NN of the student", "knn/student, val, %", _percent, LATER, "high"),
     RANK,
 )
+OF_STUDENTS = (  # of a frozen network: its own average is kept
+    NEIGHBOURS[0]._replace(metric="knn/average@val", title="k-NN of the average", subtitle="knn/average, val, %"),
+    *NEIGHBOURS[1:],
+)
 FEATURES = (
     RANK,
     Measure("feature/std@val", "Spread of the features", "feature/std", _short, LATER),
@@ -84,10 +88,11 @@ def measures(runs: Sequence[Seen]) -> tuple[Measure, Measure, Measure]:
     """What these runs are measured by."""
     if not any(one.method in AVERAGES for one in runs):
         return ACCURACY
-    labelled = any("knn/teacher@val" in one.state.curves for one in runs) or not any(
-        RANK.metric in o.state.curves for o in runs
-    )
-    return NEIGHBOURS if labelled else FEATURES
+    by_neighbours = {"knn/average@val", "knn/teacher@val"}
+    labelled = any(by_neighbours & set(one.state.curves) for one in runs)
+    if not labelled and any(RANK.metric in one.state.curves for one in runs):
+        return FEATURES
+    return OF_STUDENTS if any(one.recipe and one.recipe.teacher for one in runs) else NEIGHBOURS
 
 
 class LineageCurves(QWidget):

@@ -125,6 +125,28 @@ def dino_complete(run: Run, labels: bool = True) -> None:
     end(run, detail=f"{EPOCHS} epochs")
 
 
+def taught_without_labels(folder: Path) -> tuple[Run, Run]:
+    """A network that taught itself, and a student of it, whose average is kept and measured beside it; both complete."""
+    (large,) = without_labels(folder, "seeds=[0]", "lineage=large")
+    dino_complete(large)
+    asked = (*SMALL, "lineage=small", "seeds=[0]", "method.teacher_run=large-s0-F0", f"method.prototypes={PROTOTYPES}")
+    (small,) = Workspace(folder).create(recipe.read("dinov2-creatures", asked))
+    dino_data(small)
+    begin(small)
+    prepare(small)
+    for step in range(1, EPOCHS * PER_EPOCH + 1):
+        at = {"elapsed_s": float(step), "step": step, "epoch": step / PER_EPOCH}
+        loss = {"train/dino": 5.5 * math.exp(-step / 60), "train/ibot": 5.0 * math.exp(-step / 80)}
+        write(small, events.StepTaken(values={"train/loss": sum(loss.values()), **loss, "schedule/lr": 5e-4}, **at))
+        if step % PER_EPOCH == 0:
+            knn = {"knn/student": 0.4 + step / 200, "knn/average": 0.43 + step / 200}
+            write(small, events.Measured(split="val", values={"feature/rank": 10.0 + step, **knn}, **at))
+    worth = {"knn/student": 0.52, "knn/average": 0.54, "linear/average": 0.66}
+    write(small, events.Measured(elapsed_s=30.0, step=EPOCHS * PER_EPOCH, epoch=EPOCHS, split="test", values=worth))
+    end(small, detail=f"{EPOCHS} epochs")
+    return large, small
+
+
 def collapse(step: int = 15) -> events.Diagnosed:
     """What the engine would say of a teacher that names one prototype for everything."""
     cooler = events.Remedy("Sharpen the teacher less.", {"method.teacher_temp": 0.04})

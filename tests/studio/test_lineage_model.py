@@ -449,12 +449,45 @@ def test_that_a_student_of_a_frozen_network_is_told_by_its_own_neighbours(tmp_pa
     text = (run.folder / "recipe.toml").read_text()
     (run.folder / "recipe.toml").write_text('teacher = "large-s0-F0"\n' + text.replace('name = "dino"', 'name = "dinov2"'))
     recorded.dino(run)
-    worth = {"feature/rank": 29.0, "knn/student": 0.6, "linear/student": 0.7}  # nobody asks its teacher, which has its own run
+    worth = {
+        "feature/rank": 29.0,
+        "knn/student": 0.6,
+        "knn/average": 0.65,
+        "linear/average": 0.7,
+    }  # its teacher has its own run
     recorded.write(run, events.Measured(elapsed_s=30.0, step=20, epoch=4.0, split="test", values=worth))
     toy_lineage.save(run, "test", toy_lineage.probabilities(0, 0), 0)
     recorded.end(run)
-    done = lineage_model.study(lineage_model.complete(follow(tmp_path)))
-    assert done.by_neighbours and done.measured == "k-NN of the student" and len(done.rows) == 1
+    runs = follow(tmp_path)
+    done = lineage_model.study(lineage_model.complete(runs))
+    assert done.by_neighbours and done.measured == "k-NN of the average" and len(done.rows) == 1
+    (box,) = lineage_model.boxes(runs, done, said)
+    assert (box.learns_from, box.verdict) == (
+        "no labels, large-s0-F0's prototypes",
+        ("", "linear 70.0\u2009%, student's k-NN 60.0\u2009%"),
+    )
+    assert "by the average's features" in box.why
+
+
+def test_that_a_taught_student_is_judged_against_a_lineage_that_taught_itself(tmp_path: Path) -> None:
+    own = lineage_model.study(lineage_model.complete(without_labels(tmp_path / "own")))
+    there = without_labels(tmp_path / "taught")
+    for one in there:
+        text = (one.run.folder / "recipe.toml").read_text().replace('name = "dino"', 'name = "dinov2"')
+        (one.run.folder / "recipe.toml").write_text('teacher = "large-s0-F0"\n' + text)
+    taught = lineage_model.complete(follow(tmp_path / "taught"))
+    assert lineage_model.study(taught).measured == "k-NN of the average" and own.measured == "k-NN of the teacher"
+    assert lineage_model.against(own, taught, "taught") == "+0.0 ± 0.0 against taught, two seeds only, no verdict"
+
+
+def test_that_the_network_that_is_kept_has_one_curve_whoever_taught_it(tmp_path: Path) -> None:
+    (run, *_) = recorded.without_labels(tmp_path)
+    recorded.dino(run)
+    (one,) = follow(tmp_path)[:1]
+    own = lineage_model.seed_traces([one], "knn/teacher@val", "epoch")[0]
+    assert (lineage_model.seed_traces([one], "knn/average@val", "epoch")[0].y == own.y).all()
+    student = lineage_model.seed_traces([one], "knn/student@val", "epoch")[0]
+    assert (student.y != own.y).any()
 
 
 def test_that_nobody_votes_on_labels_that_were_not_learned(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from followed import follow, training
 
 from engine import events
 from engine.run import Run
-from studio import live_curves, theme
+from studio import live_curves, live_words, theme
 from studio.live_curves import Shown
-from studio.live_pages import PAGES
+from studio.live_pages import PAGES, matters_page
 from studio.widgets.lines import Reference
 
 LOSS = PAGES["objective"]
@@ -59,6 +59,19 @@ def test_that_the_teacher_is_a_reference_at_the_checkpoint_that_teaches(chain: l
     (pinned,) = live_curves.references(ACCURACY, follow(chain[1], "running"), teacher)
     assert pinned.y == pytest.approx(0.95 - 0.6 * np.exp(-5 / 8))
     assert live_curves.references(LOSS, pupil, teacher) == live_curves.references(ACCURACY, pupil) == []
+
+
+def test_that_the_k_nn_of_a_frozen_teacher_is_the_goal_of_its_student_and_the_average_is_called_so(tmp_path: Path) -> None:
+    teacher, pupil = map(follow, recorded.taught_without_labels(tmp_path))
+    page = matters_page(pupil)
+    (goal,) = live_curves.references(page, pupil, teacher)
+    assert goal.y == teacher.state.curves["knn/teacher@val"].last and goal.words.startswith("teacher large")
+    drawn = live_curves.lines(page, live_curves.shown(pupil, [], [pupil]), "epoch")
+    assert [line.name for line in drawn] == ["student", "average"]
+    assert pupil.state.headline == "knn/average@val"
+    assert live_curves.extras(page, pupil.state)[1:] == [("test", "54.0\u2009%"), ("linear", "66.0\u2009%")]
+    assert "teacher lag" not in [chip.key for chip in live_words.chips(pupil)], "what is frozen does not look back"
+    assert live_curves.references(page, teacher) == [], "whose teacher is an average has no goal"
 
 
 def test_that_guessing_is_a_reference_for_labels_only(chain: list[Run]) -> None:

@@ -57,7 +57,8 @@ def test_that_the_average_of_the_student_is_judged_and_kept_and_the_teacher_show
     (student,) = workspace.create(toy(*TAUGHT, "probes.attention_every_epochs=1"))
     assert train(student) == 0
     state = student.state()
-    assert state.headline == "knn/student@val" and not any(name.startswith("knn/teacher") for name in state.curves)
+    assert state.headline == "knn/average@val" and not any(name.startswith("knn/teacher") for name in state.curves)
+    assert {"knn/student@val", "knn/student@test", "knn/average@test", "linear/average@test"} <= set(state.curves)
     kept, latest = (
         load_file(student.folder / LAST / "teacher.safetensors"),
         load_file(student.folder / LAST / "model.safetensors"),
