@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +20,9 @@ from engine.queue import Entry, Queue, look
 from engine.run import Observer, Refused, Run, Workspace
 from engine.state import RunState
 from engine.worker import Engine
+
+if TYPE_CHECKING:
+    from engine.stopping import Offer
 
 OUT = Console(highlight=False, soft_wrap=True, markup=False)  # a folder may be called [old]
 if not OUT.is_terminal:
@@ -33,13 +36,58 @@ def train_in_turn(runs: Sequence[Run], of: int) -> int:
     if not runs:
         return 0
     with _Display(len(runs)) as display:
-        return turns.work(runs, display.follow, OUT.print)
+        return turns.work(runs, display.follow, OUT.print, _LeftOut(display))
 
 
 def work(workspace: Workspace) -> int:
     """Work through the queue with progress. Returns the exit code."""
     with _Display() as display:
-        return worker.work(workspace, display.follow, OUT.print)
+        return worker.work(workspace, display.follow, OUT.print, _advice)
+
+
+def _offer(run: Run) -> "Offer | None":
+    """Of leaving this run out, with others that have not begun either; None for a recipe that has no such rule."""
+    try:
+        rule = run.recipe().stop_after
+    except (OSError, ValueError):
+        return None
+    if not rule or run.forked_from:
+        return None
+    from engine import stopping  # verdicts need numpy, which most queues and chains can do without
+
+    lineage = run.name.rpartition("-s")[0]
+    one = stopping.offer([other for other in Workspace(run.workspace).runs() if other.name.rpartition("-s")[0] == lineage])
+    return one if one is not None and run.name in one.runs else None
+
+
+def _advice(run: Run) -> str:
+    one = _offer(run)
+    return f"{one.said}; {words.plural(len(one.runs), 'run')} may be left out: {one.command}" if one else ""
+
+
+class _LeftOut:
+    """Which runs of a chain a person leaves out once further generations bring nothing. Asked once for each offer; where
+    nobody can be asked the chain goes on, and says so."""
+
+    def __init__(self, display: "_Display") -> None:
+        self._display = display
+        self._answers: dict[str, bool] = {}
+
+    def __call__(self, run: Run) -> bool:
+        one = _offer(run)
+        if one is None:
+            return False
+        if one.said not in self._answers:
+            self._answers[one.said] = self._asked(one)
+        return self._answers[one.said]
+
+    def _asked(self, one: "Offer") -> bool:
+        runs = words.plural(len(one.runs), "run")
+        if not OUT.is_terminal or not sys.stdin.isatty():
+            OUT.print(f"{one.said}; nobody can be asked here whether to leave {runs} out, so they are trained")
+            return False
+        with self._display.still():
+            return OUT.input(f"{one.said}. Leave out {runs} that would follow? [y/N] ").strip().lower() in ("y", "yes")
 
 
 class _Display:
@@ -62,6 +110,17 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         if self._bars:
             self._bars.stop()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """No bars are drawn meanwhile: somebody is asked something."""
+        if self._bars:
+            self._bars.stop()
+        try:
+            yield
+        finally:
+            if self._bars:
+                self._bars.start()
 
     def follow(self, run: Run, process: Engine, first: int | None = None) -> int:
         """Show a run until its engine ends. Attempts from `first` on are news: by default those that are not there yet."""
@@ -226,7 +285,13 @@ def queue(waiting: Queue, as_json: bool) -> int:
         for entry in entries:
             table.add_row(str(entry.place), entry.run, entry.line())
         OUT.print(table)
+    for line in dict.fromkeys(filter(None, (_advice_in_queue(waiting, entry) for entry in entries))):
+        OUT.print(line)
     return 0
+
+
+def _advice_in_queue(waiting: Queue, entry: Entry) -> str:
+    return _advice(waiting.workspace.run(entry.run)) if entry.standing in ("ready", "waiting") else ""
 
 
 def _queue_row(entry: Entry) -> dict[str, Any]:

@@ -46,10 +46,23 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     if better:
         without = f" without {', '.join(path.rpartition('.')[2] for path in better.drops)}" if better.drops else ""
         out.print(f'Advice: {better.title}. {better.reason} To follow it, write method.name = "{better.method}"{without}')
+    if asked.stop_after:
+        out.print(_stopping(asked))
     for what in dict.fromkeys(_waits_for(asked, path) for path in waiting):
         left = [path for path in waiting if _waits_for(asked, path) == what]
         out.print(f"Left auto until {what} known: {', '.join(left)}")
     return 0
+
+
+def _stopping(asked: recipe.Recipe) -> str:
+    """What the rule that offers to stop needs, and whether it has that."""
+    rule = f"After {words.plural(asked.stop_after, 'generation')} without a gain, leaving out the rest is offered"
+    if len(asked.seeds) < 3:
+        return f"{rule}: never here, for a verdict needs three seeds, and seeds has {len(asked.seeds)}"
+    if asked.generations <= asked.stop_after:
+        return f"{rule}: never here, for generations = {asked.generations} leaves none to leave out"
+    order = f"all {len(asked.seeds)} seeds of a generation are trained before the next"
+    return f"{rule}: {order}, and judged on the validation pictures"
 
 
 def _waits_for(asked: recipe.Recipe, path: str) -> str:

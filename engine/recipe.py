@@ -300,6 +300,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
 
     version: Annotated[int, knob("Version", "Version of the recipe format.", ge=1)] = VERSION
     lineage: Annotated[str, knob("Lineage", "Name of the lineage; its runs are called <lineage>-s<seed>-F<generation>.", basic=True)]  # fmt: skip
+    stop_after: Annotated[int, knob("Offer to stop after", "Once so many generations in a row are judged to have brought no gain on the validation pictures, leaving out those that are still to come is offered, never done unasked. All seeds of a generation are then trained before the next. Needs three seeds; 0 never offers.", unit="generations", ge=0, le=100)] = 0  # fmt: skip
     method: Method = Supervised()
     model: Model = SmallCnn()
     data: Data = Digits()
@@ -377,7 +378,7 @@ class RecipeFile:
         return tomlkit.dumps(self.document)
 
     def runs(self) -> Iterator[tuple[RunRecipe, str]]:
-        """Each run's recipe and the text of its recipe.toml, generation after generation, seed after seed.
+        """Each run's recipe and the text of its recipe.toml, in the order in which they are trained.
 
         Raises RecipeErrors if the pictures or weights are not there, so that no run is made that cannot begin.
         """
@@ -388,10 +389,15 @@ class RecipeFile:
             if (weights := file_of_weights(getattr(self.recipe, table))) and not Path(weights).is_file():
                 problem = f"{weights} is no file; write the file of weights, or leave it empty to start at random"
                 raise RecipeErrors([RecipeError(f"{table}.weights", problem)])
-        for seed in self.recipe.seeds:
-            for generation in range(self.recipe.generations + 1):
-                text = self._run_text(seed, generation)
-                yield parse(RunRecipe, plain_table(text)), text
+        for seed, generation in self._in_turn():
+            text = self._run_text(seed, generation)
+            yield parse(RunRecipe, plain_table(text)), text
+
+    def _in_turn(self) -> list[tuple[int, int]]:
+        """Seeds and generations as they are trained: a chain after the other, or where it may be offered to stop after some
+        generations, which takes all seeds to judge, a generation after the other."""
+        chains = [(seed, generation) for seed in self.recipe.seeds for generation in range(self.recipe.generations + 1)]
+        return sorted(chains, key=lambda one: one[1]) if self.recipe.stop_after else chains
 
     def _run_text(self, seed: int, generation: int) -> str:
         document = tomlkit.parse(self.text())

@@ -66,10 +66,16 @@ def rest_of_lineage(run: Run) -> list[Run]:
     return [run] + [other for other in others if other != run and not other.state().attempts]
 
 
-def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None]) -> int:
+def nobody(run: Run) -> bool:
+    """Every run is trained."""
+    return False
+
+
+def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None], left_out: Callable[[Run], bool] = nobody) -> int:
     """Train runs in turn. A failure blocks its own descendants only; a stop, a pause or a kill ends the turn.
 
-    `follow(run, process)` watches one engine to its end and returns its exit code. Returns the exit code of all. While one
+    `follow(run, process)` watches one engine to its end and returns its exit code; `left_out(run)` is asked when a run's turn
+    comes. Returns the exit code of all. While one
     run trains, the engine of the next gets ready. Raises Refused for a run that somebody else trains when its turn comes.
     """
     failed = False
@@ -78,6 +84,9 @@ def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None]) -> in
             if run.ending().completed:  # somebody else has trained it meanwhile
                 continue
             _refuse_at_work(run)
+            if left_out(run):
+                tell(f"{run.name} is left out")
+                continue
             if source := _waited_for_in_vain(run):
                 tell(f"{run.name} is not begun: {source.name}, which it {needs(run, source)}, has not completed")
                 failed = True

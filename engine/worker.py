@@ -46,9 +46,14 @@ class Engine(Protocol):
 
 Follow = Callable[[Run, Engine, int], int]  # the last: the first attempt that is news
 Tell = Callable[[str], None]
+Advise = Callable[[Run], str]  # what to say before a run is started; nothing by default
 
 
-def work(workspace: Workspace, follow: Follow, tell: Tell) -> int:
+def no_advice(run: Run) -> str:
+    return ""
+
+
+def work(workspace: Workspace, follow: Follow, tell: Tell, advise: Advise = no_advice) -> int:
     """Work through the queue until nothing in it can be started or waited for.
 
     Returns 0 if all that was trained completed, 1 if some failed or was killed, else 130 if some was stopped or paused; 130
@@ -58,7 +63,7 @@ def work(workspace: Workspace, follow: Follow, tell: Tell) -> int:
     with contextlib.ExitStack() as alone:
         _be_the_only_one(queue, alone)
         with _asked_to_leave() as leaving, StandBy(OUTLIVE) as stand_by:
-            return _Worker(queue, alone, follow, tell, leaving, stand_by).through()
+            return _Worker(queue, alone, follow, tell, leaving, stand_by, advise).through()
 
 
 def _be_the_only_one(queue: Queue, alone: contextlib.ExitStack) -> None:
@@ -189,11 +194,13 @@ class _Worker:
         tell: Tell,
         leaving: _Leaving,
         stand_by: StandBy,
+        advise: Advise,
     ) -> None:
         self._queue = queue
         self._alone = alone  # what we hold as the only worker
         self._follow = follow
         self._tell = tell
+        self._advise = advise
         self._leaving = leaving
         self._stand_by = stand_by  # the next engine gets ready while one trains
         self._observer = Observer()
@@ -285,6 +292,8 @@ class _Worker:
 
     def _train(self, entry: Entry) -> None:
         run = self._queue.workspace.run(entry.run)
+        if advice := self._advise(run):
+            self._say_once(advice)
         attempt = run.state().attempt + 1
         try:
             process = self._stand_by.take(run) or _start(run)

@@ -26,7 +26,7 @@ FIRST = (
     *("lineage", "data", "model", "method", "teacher_model", "augment"),
     *("training", "optimizer", "schedule", "compute", "probes", "watch", "keep"),
 )
-LAST = ("generations", "seeds")
+LAST = ("generations", "stop_after", "seeds")
 IN_SIGHT = ("data", "model")  # tables whose kind is chosen in the upper part; the others' kinds stand in their group
 TITLES = {
     "method": "Method",

@@ -124,7 +124,7 @@ def during(probed: Probed) -> Iterator[Found]:
 
 def at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float], dict[str, Any]]]:
     """(split, values, arrays to keep): test measured and kept, train kept with the labels that were trained on; "linear" is
-    test once more, as the linear probe sees it."""
+    test once more, as the linear probe sees it; val, which the rule that offers to stop looks at, last."""
     if not probed.method.classifies:
         yield from _features_at_the_end(probed)
         return
@@ -132,6 +132,8 @@ def at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float], dict[str
     yield "test", dict(_values(probed, "test", test)), _arrays(probed.data, "test", test, probed.data.labels("test"))
     train = probed.predictions(probed.student, "train")
     yield "train", {}, _arrays(probed.data, "train", train, probed.data.train_labels)
+    val = probed.predictions(probed.student, "val")
+    yield "val", {}, _arrays(probed.data, "val", val, probed.data.labels("val"))
 
 
 def _values(probed: Probed, split: str, student: Tensor) -> Iterator[tuple[str, float]]:
@@ -192,10 +194,11 @@ def _features_at_the_end(probed: Probed) -> Iterator[tuple[str, dict[str, float]
         )
         fitted = linear.fit(train, val, test, data.classes, between=probed.between)
         values |= {f"linear/{name}": fitted.accuracy(test)} if fitted else {}
-        votes = knn.votes(*train, test.features_ND, data.classes, between=probed.between)
+        votes, of_val = (knn.votes(*train, asked.features_ND, data.classes, between=probed.between) for asked in (test, val))
     yield "test", values, _arrays(data, "test", votes, data.labels("test"))
     if fitted is not None:
         yield "linear", {}, _arrays(data, "test", fitted.probabilities(test.features_ND), data.labels("test"))
+    yield "val", {}, _arrays(data, "val", of_val, data.labels("val"))
 
 
 def prototypes(probed: Probed) -> dict[str, Any] | None:
