@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import compare, differences, words
+from engine import compare, differences, stopping, words
 from engine.compare import ComparisonError
 from engine.run import Run
 from engine.state import RunState
@@ -71,6 +71,7 @@ class GenerationsView(QWidget):
         self._pair_by_hand = False
         self._members: tuple[int, ...] | None = None  # None: F1 to the last
         self._kind = "probabilities"
+        self._offered: list[str] = []  # runs in the queue that may be left out
         self._pictures = Pictures()
         self._picture_wanted: int | None = None  # row of the test set to bring in sight
         self._drawn: Hashable = None  # what of the runs is on the page
@@ -175,6 +176,7 @@ class GenerationsView(QWidget):
         self._session.chosen_changed.connect(self._show_chosen)
         self._pause.timeout.connect(self._look)
         self.head.lineage_chosen.connect(self._choose_lineage)
+        self.head.left_out.connect(self._leave_out)
         self.chain.pair_chosen.connect(self._choose_pair)
         self.chain.live_asked.connect(self._watch)
         self.strip.chosen.connect(self._choose_members)
@@ -244,7 +246,7 @@ class GenerationsView(QWidget):
             self._lineage = self._session.chosen.lineage if self._session.chosen else ""
         runs = self._session.generations(self._lineage)
         all_runs = self._session.lineage(self._lineage)  # a fork is nobody's generation, but it is seen here
-        each = tuple((one.name, one.word, one.expected, one.whole, one.loaded, one.state.count) for one in all_runs)
+        each = tuple((one.name, one.word, one.expected, one.whole, one.loaded, one.place, one.state.count) for one in all_runs)
         drawn = (each, tuple(self._names()), self._session.loading > 0)
         if drawn != self._drawn:
             self._drawn = drawn
@@ -293,6 +295,27 @@ class GenerationsView(QWidget):
         self._show_strip()
         self._show_difference(runs)
         self._show_room()
+        self._ask_offer(runs)
+
+    def _ask_offer(self, runs: list[Followed]) -> None:
+        """Whether generations that wait in the queue may be left out, where the recipe has such a rule."""
+        waiting = tuple(one.name for one in runs if one.place)
+        if not waiting or not any(one.recipe and one.recipe.stop_after for one in runs):
+            self._asked.pop("offer", None)
+            self._later.forget("offer")
+            self._show_offer(None)
+        elif self._is_new("offer", (lineage_model.fingerprint(lineage_model.complete(runs)), waiting)):
+            of = [one.run for one in runs]
+            self._later.ask("offer", lambda: stopping.offer(of), self._show_offer)
+
+    def _show_offer(self, found: stopping.Offer | None) -> None:
+        waiting = {one.name for one in self._session.generations(self._lineage) if one.place}
+        self._offered = [name for name in found.runs if name in waiting] if found else []
+        more = f"{words.plural(len(self._offered), 'run')} that would follow may be left out"
+        self.head.show_offer(f"{found.said}. {more}." if found and self._offered else "")
+
+    def _leave_out(self) -> None:
+        self._session.take_out(self._offered)
 
     def _say(self, one: Followed) -> str:
         return phrases.state_words(one, teacher=self._session.source_of(one))

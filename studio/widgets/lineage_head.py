@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from studio import theme
 from studio.widgets.card import ElidedLabel
 
 
 class LineageHead(QWidget):
-    """`lineage_chosen` brings the name of another lineage."""
+    """`lineage_chosen` brings the name of another lineage; `left_out`: who reads does without the generations offered."""
 
     lineage_chosen = Signal(str)
+    left_out = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +31,14 @@ class LineageHead(QWidget):
         for label in (self.sentence, self.notice):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.offer = theme.dress(QLabel(), small=True)
+        self.offer.setTextFormat(Qt.TextFormat.PlainText)
+        self.offer.setWordWrap(True)
+        self.leave_out = theme.dress(QPushButton("Leave out the remaining generations"), small=True)
+        self.leave_out.setToolTip("Takes their runs out of the queue. Their folders stay, so they can be queued again.")
+        self.leave_out.clicked.connect(self.left_out)
         self._lay_out()
+        self.show_offer("")
         self.others.clicked.connect(lambda: self.menu.popup(self.others.mapToGlobal(self.others.rect().bottomLeft())))
         theme.signals.changed.connect(self._write)
 
@@ -46,6 +54,11 @@ class LineageHead(QWidget):
         column.addLayout(path)
         column.addWidget(self.sentence)
         column.addWidget(self.notice)
+        offer = QHBoxLayout()
+        offer.setSpacing(12)
+        offer.addWidget(self.offer, 1)
+        offer.addWidget(self.leave_out, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(offer)
 
     def show_path(self, parts: Sequence[str], others: Mapping[str, str]) -> None:
         """`others`: every lineage of the workspace with a few words about it; with one there is nothing to choose."""
@@ -64,6 +77,12 @@ class LineageHead(QWidget):
         self._write()
         self.notice.setText("\n".join(notices))
         self.notice.setVisible(bool(notices))
+
+    def show_offer(self, said: str) -> None:
+        """What is offered to be left out, and why; nothing by default."""
+        self.offer.setText(said)
+        for part in (self.offer, self.leave_out):
+            part.setVisible(bool(said))
 
     @property
     def said(self) -> str:

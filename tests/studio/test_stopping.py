@@ -7,11 +7,16 @@ from types import SimpleNamespace
 import pytest
 import recorded
 import toy_lineage
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from rich.console import Console
 
 from engine import console, explained, recipe, stopping, turns
 from engine.queue import Queue
 from engine.run import Run, Workspace
+from studio.session import Session
+from studio.views.generations import GenerationsView
 
 RULE = ("stop_after=1",)
 
@@ -134,3 +139,31 @@ def test_that_the_queue_tells_of_the_offer_with_the_command(tmp_path: Path, caps
 def test_that_explain_says_what_the_rule_needs(capsys: pytest.CaptureFixture[str], sets: tuple[str, ...], words: str) -> None:
     explained.explain(recipe.read("born-again-digits", ("generations=3", "seeds=[0, 1, 2]", *sets)), False)
     assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_that_generations_offers_and_a_click_takes_them_out_of_the_queue(tmp_path: Path, qtbot: QtBot) -> None:
+    lineage(tmp_path)
+    queue = Queue(Workspace(tmp_path))
+    queue.add(["digits-s0-F2", "digits-s0-F3", "digits-s1-F2"])
+    session = Session(tmp_path)
+    view = GenerationsView(session)
+    qtbot.addWidget(view)
+    session.setParent(view)
+    view.show()
+    settle(view, qtbot)
+    assert view.head.offer.text() == (
+        "F1 of digits brings no gain over the generation before, by the validation pictures of all seeds. "
+        "3 runs that would follow may be left out."
+    )
+    assert view.head.leave_out.isVisible()
+    QTest.mouseClick(view.head.leave_out, Qt.MouseButton.LeftButton)
+    assert queue.names() == [] and (tmp_path / "digits-s0-F2" / "recipe.toml").is_file()
+    settle(view, qtbot)
+    assert not view.head.leave_out.isVisible() and view.head.offer.text() == ""
+
+
+def settle(view: GenerationsView, qtbot: QtBot) -> None:
+    for _ in range(3):
+        view._session.tick()
+    view._look(at_once=True)
+    qtbot.waitUntil(lambda: not view._later.busy, timeout=20_000)
