@@ -186,6 +186,15 @@ def test_that_a_student_left_auto_is_measured_with_its_teachers_prototypes(tmp_p
     assert left["memory_bytes"]["weights"] == asked["memory_bytes"]["weights"]
 
 
+def test_that_larger_crops_at_last_are_counted_in_the_time_of_a_run_and_in_its_memory(tmp_path: Path) -> None:
+    vit = ("method.name=dinov2", "model.name=vit", "model.patch=4", "model.width=8", "model.depth=1", "model.heads=1")
+    head = ("method.hidden=8", "method.bottleneck=4", "method.local_crops=0", "optimizer.name=adamw", "training.batch=256")
+    large = ("method.global_size=8", "method.high_epochs=1", "method.high_size=32")
+    plain, larger = (measured(tmp_path, *vit, *head, *more, of=toys.single) for more in (large[:1], large))
+    assert larger["memory_bytes"]["activations"] > 2 * plain["memory_bytes"]["activations"]
+    assert larger["seconds_per_run"] > larger["seconds_per_step"] * larger["total_steps"]
+
+
 def test_that_a_frozen_backbone_needs_no_optimizer(tmp_path: Path) -> None:
     save_file(models.build("small_cnn", 10, 1, 8, width=4).state_dict(), tmp_path / "theirs.safetensors")
     frozen = measured(tmp_path, f"model.weights={tmp_path}/theirs.safetensors", "model.freeze=true", of=toys.single)

@@ -233,6 +233,20 @@ def test_that_a_lone_spike_of_the_gradient_is_no_explosion_and_ten_times_the_usu
     )
 
 
+def test_that_larger_crops_at_last_are_no_explosion_and_may_tell_nothing_for_a_while() -> None:
+    """Gradients ten times as long and a higher loss, from the very step at which crops become larger."""
+    jump = {"grad/norm": 24.0, "train/loss": 4.4}
+    large: Any = {"name": "dinov2", "high_epochs": 4, "high_size": 96, "global_size": 48, "prototypes": 256}
+    larger = Watchdog(recipe.parse(RunRecipe, {**ASKED, "model": {"name": "vit"}, "method": large}), PER_EPOCH, TOTAL)
+    same = dog()
+    for watched in (larger, same):
+        assert fed(watched, 1, 800) == []
+    assert [one.verdict for one in fed(same, 801, 900, **jump)] == ["exploding"], "without them it is one"
+    settling = 800 + BLOCK + round(0.15 * 200)
+    assert fed(larger, 801, settling, **jump, **ILL["uniform"]) == []
+    assert fed(larger, settling + 1, TOTAL, **jump) == []
+
+
 def test_that_what_hovers_at_the_limit_does_not_flicker() -> None:
     watched = dog()
     told = fed(watched, 1, 200) + fed(watched, 201, 240, **{"throughput/data_wait": 0.51})
