@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+import tomlkit.items
 from msgspec import structs
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +31,8 @@ def explain(file: RecipeFile, as_json: bool) -> int:
     later = {path: Why("data", _later(asked, path)) for path in waiting}
     written = recipe.flat(file.document.unwrap())
     why = scaled.reasons(asked, written, resolved | later)
+    noted = {path: Why("user", note) for path, note in comments(file.document).items() if path not in file.changed}
+    why |= {path: note for path, note in noted.items() if path in why and why[path].source == "user"}
     better = suited.better_method(asked, known, written) if known else None
     rows = [_row(field, value, why[field.path]) for field, value in fields_in(asked)]
     if as_json:
@@ -74,6 +78,19 @@ def _later(asked: recipe.Recipe, path: str) -> str:
     if (teacher := scaled.teacher_of(asked)) and path in scaled.OF_THE_TEACHER:
         return f"what its teacher {teacher} answers with"
     return "worked out from the pictures once they are known"
+
+
+def comments(table: Any, path: str = "") -> dict[str, str]:
+    """What stands behind a value in a tomlkit document, by its field: the reason of whoever wrote it."""
+    found: dict[str, str] = {}
+    body = table.body if isinstance(table, tomlkit.TOMLDocument) else table.value.body
+    for key, item in body:
+        here = f"{path}{key.key}" if key is not None else ""
+        if here and isinstance(item, tomlkit.items.Table | tomlkit.items.InlineTable):
+            found |= comments(item, f"{here}.")
+        elif here and (note := item.trivia.comment.removeprefix("#").strip()):
+            found[here] = note
+    return found
 
 
 def _pictures_of(data: recipe.Data) -> tuple[Facts | None, str]:

@@ -8,7 +8,7 @@ a method's own fields are in recipes/. Nothing here trains: train.py turns a Run
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -368,8 +368,9 @@ class RecipeFile:
     runs hold it whole, for engines start elsewhere.
     """
 
-    def __init__(self, document: tomlkit.TOMLDocument, source: str = "") -> None:
+    def __init__(self, document: tomlkit.TOMLDocument, source: str = "", changed: Iterable[str] = ()) -> None:
         self.document = document
+        self.changed = frozenset(changed)  # fields whose comments were written for another value
         table = document.unwrap()
         _make_whole(table, Path(source).parent)
         self.recipe: Recipe = parse(Recipe, table, source)
@@ -475,7 +476,7 @@ def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFi
         key = change.partition("=")[0].strip()
         if key in ("data", "model", "teacher_model") or key.endswith((".path", ".eval_path", ".weights")):
             _make_whole(document, Path())  # typed here and now, not where the file lies
-    return RecipeFile(document, source)
+    return RecipeFile(document, source, [change.partition("=")[0].strip() for change in sets])
 
 
 def plain_table(text: str, source: str = "") -> dict[str, Any]:

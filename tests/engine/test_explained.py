@@ -30,7 +30,8 @@ def test_that_every_value_is_explained_with_its_unit_source_and_reason(said: Cal
     assert told.startswith("creatures-dino: 2,800 pictures to train on, 44 steps an epoch, 2,200 in all")
     assert line_of(told, "prototypes")[1:6] == ["256", "data", "256", "prototypes", "for"]
     assert line_of(told, "local_size")[1:4] == ["24", "px", "data"]
-    assert line_of(told, "mix")[1:4] == ["1.0", "user", "stands"]
+    assert line_of(told, "mix")[1:6] == ["1.0", "user", "colour", "is", "what"], "the comment behind it"
+    assert line_of(told, "grey")[1:4] == ["0.5", "user", "stands"]
     assert line_of(told, "student_temp")[1:3] == ["0.1", "paper"]
     assert ["[method]"] in [line.split() for line in told.splitlines()]
     assert "Left auto" not in told
@@ -121,3 +122,21 @@ def test_that_the_advice_is_in_the_json(capsys: pytest.CaptureFixture[str]) -> N
     assert explained.explain(recipe.read("dinov2-creatures"), as_json=True) == 0
     (advice,) = json.loads(capsys.readouterr().out)["advice"]
     assert advice["method"] == "dino" and advice["drops"] == ["method.layer_decay", "method.patch_rate"]
+
+
+def test_that_a_comment_explains_the_value_it_was_written_for_and_no_other(said: Callable[..., str]) -> None:
+    assert "little more than at first" in said() and "little more than at first" not in said("method.weight_decay_final=0.2")
+
+
+def test_that_the_warm_start_has_a_reason_for_all_that_it_sets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained.explain(recipe.read("warm-start-creatures"), as_json=True) == 0
+    values = {row["path"]: row for row in json.loads(capsys.readouterr().out)["values"]}
+    bare = {path for path, row in values.items() if row["why"] == "stands in the recipe"}
+    assert bare <= {"version", "lineage", "data.name", "optimizer.name", "schedule.name"}
+    source = recipe.read("dino-creatures").recipe
+    ours = recipe.read("warm-start-creatures").recipe
+    assert recipe.run_of_weights(ours.model.weights)[0] == f"{source.lineage}-s{recipe.SEED}-F0" and ours.seeds == source.seeds
+    same = {name: getattr(ours.model, name) for name in ("patch", "width", "depth", "heads", "stem", "registers")}
+    assert same == {name: getattr(source.model, name) for name in same}
+    for name in ("split_seed", "test_share", "val_share", "pictures", "size", "seed"):
+        assert getattr(ours.data, name) == getattr(source.data, name), "else it might be tested on what DINO has seen"
