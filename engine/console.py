@@ -6,7 +6,7 @@ On a terminal progress is drawn as bars (rich); elsewhere each epoch is a plain 
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def train_in_turn(runs: Sequence[Run], of: int) -> int:
 def work(workspace: Workspace) -> int:
     """Work through the queue with progress. Returns the exit code."""
     with _Display() as display:
-        return worker.work(workspace, display.follow, OUT.print, _advice)
+        return worker.work(workspace, display.follow, OUT.print, _once())
 
 
 def _offer(run: Run) -> "Offer | None":
@@ -63,6 +63,20 @@ def _offer(run: Run) -> "Offer | None":
 def _advice(run: Run) -> str:
     one = _offer(run)
     return f"{one.said}; {words.plural(len(one.runs), 'run')} may be left out: {one.command}" if one else ""
+
+
+def _once() -> Callable[[Run], str]:
+    """The advice when it is first to be given: fewer runs are left to leave out each time, but it is the same offer."""
+    said: set[str] = set()
+
+    def advise(run: Run) -> str:
+        one = _offer(run)
+        if one is None or one.said in said:
+            return ""
+        said.add(one.said)
+        return _advice(run)
+
+    return advise
 
 
 class _LeftOut:

@@ -128,6 +128,14 @@ def test_that_the_queue_tells_of_the_offer_with_the_command(tmp_path: Path, caps
     )
 
 
+def test_that_who_works_through_the_queue_says_it_once(tmp_path: Path) -> None:
+    runs, advise = lineage(tmp_path), console._once()
+    first, second = (next(run for run in runs if run.name == f"digits-s{seed}-F2") for seed in (0, 1))
+    assert advise(first).startswith("F1 of digits brings no gain") and "6 runs may be left out" in console._advice(first)
+    recorded.begin(first)
+    assert "5 runs may be left out" in console._advice(second) and advise(second) == ""
+
+
 @pytest.mark.parametrize(
     ("sets", "words"),
     [
