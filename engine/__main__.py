@@ -115,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
 
     export_ = _verb(verbs, "export", export, "a run for others: weights, or all that was measured, each with a card")
     export_.add_argument("run", metavar="RUN")
-    export_.add_argument("--to", required=True, choices=("safetensors", "timm", "csv"), help="what kind of files")
+    export_.add_argument(
+        "--to", required=True, choices=("safetensors", "timm", "onnx", "tensorboard", "csv"), help="what kind of files"
+    )
     export_.add_argument("-o", dest="target", type=Path, metavar="DIR", help="default: extras/export-.../ in the run's folder")
     export_.add_argument("--step", type=int, metavar="N", help="a step that RUN has a checkpoint of (default: the newest)")
     export_.add_argument(

@@ -52,15 +52,30 @@ def _timm(run: Run, step: int | None, which: Which | None) -> Write:
     return lambda folder: for_timm.write(folder, found)
 
 
+def _onnx(run: Run, step: int | None, which: Which | None) -> Write:
+    from engine.exports import network, onnx_graph
+
+    found = network.load(run, "onnx", step, which)
+    return lambda folder: onnx_graph.write(folder, found)
+
+
 def _csv(run: Run, step: int | None, which: Which | None) -> Write:
     from engine.exports import tables
 
     return lambda folder: tables.write(folder, run)
 
 
+def _tensorboard(run: Run, step: int | None, which: Which | None) -> Write:
+    from engine.exports import for_tensorboard
+
+    return lambda folder: for_tensorboard.write(folder, run)
+
+
 KINDS: dict[str, Callable[[Run, int | None, Which | None], Write]] = {
     "safetensors": _safetensors,
     "timm": _timm,
+    "onnx": _onnx,
+    "tensorboard": _tensorboard,
     "csv": _csv,
 }
-NETWORKS = ("safetensors", "timm")  # kinds that are one network; the others are all that was recorded
+NETWORKS = ("safetensors", "timm", "onnx")  # kinds that are one network; the others are all that was recorded

@@ -27,6 +27,7 @@ from engine.run import Refused
 FILE, CONFIG = "model.safetensors", "config.json"
 TRANSFORMER = "vit_tiny_patch16_224"  # any plain one: all of its numbers are given
 TOLERANCE = 1e-4  # of the largest feature: float32, in another order of operations
+FITS = "--to onnx runs without Filial, --to safetensors has its weights"
 RENAMED = (  # ours, timm's
     (r"patches\.", "patch_embed.proj."),
     (r"(blocks\.\d+)\.attend\.qkv\.", r"\1.attn.qkv."),
@@ -75,7 +76,7 @@ def theirs(network: Network) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
         return variant, made_from, {name.removeprefix("body."): tensor.contiguous() for name, tensor in own.items()}
     if build.name != "vit" or build.options.get("stem", "patch") != "patch":
         what = "a transformer whose stem is convolutions" if build.name == "vit" else f"Filial's {build.name}"
-        raise Refused(f"--to: timm has no architecture like {what}; --to safetensors has its weights")
+        raise Refused(f"--to: timm has no architecture like {what}; {FITS}")
     return TRANSFORMER, dict(_made_from(network, classes)), dict(_as_timm(own))
 
 

@@ -117,10 +117,11 @@ class Vit(nn.Module):
         x_BND = self.patches(x_BCHW).flatten(2).transpose(1, 2)
         if hidden is not None:
             x_BND = torch.where(hidden[0][..., None], hidden[1].to(x_BND), x_BND)
-        x_BTD = torch.cat([self.cls.expand(len(x_BND), -1, -1), x_BND], dim=1) + self._positions(*self._grid(x_BCHW))
+        batch = x_BND.shape[0]  # not its len(), by which an exported graph would read so many pictures and no others
+        x_BTD = torch.cat([self.cls.expand(batch, -1, -1), x_BND], dim=1) + self._positions(*self._grid(x_BCHW))
         if self.registers is None:
             return x_BTD
-        registers = self.registers.expand(len(x_BND), -1, -1)
+        registers = self.registers.expand(batch, -1, -1)
         return torch.cat([x_BTD[:, :1], registers, x_BTD[:, 1:]], dim=1)
 
     def features(self, x_BCHW: Tensor) -> Tensor:

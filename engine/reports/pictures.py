@@ -1,27 +1,25 @@
 """Where networks look, as pictures within the page: the probe pictures and the newest maps of each generation, PNG in the text.
 
-Shapes: P pictures, h and w of a map, S px of a tile.
+Shapes: P pictures.
 """
 
 import base64
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from engine.heat import coloured
+from engine import tiles
 from engine.reports.gathered import Gathered, Seen
 from engine.reports.page import Html, element
+from engine.tiles import Bytes
 
-SHOWN, TILE, GAP = 8, 80, 4
+SHOWN = 8
 ROOM = 1_000_000  # bytes of all pictures together: a page that is sent about stays small
 ROWS = 6  # generations at most
-Bytes = NDArray[np.uint8]
 
 
 def maps(found: Gathered) -> Iterator[Html]:
@@ -32,8 +30,8 @@ def maps(found: Gathered) -> Iterator[Html]:
     pictures = next(filter(None, (_read(one, "probe-pictures") for one in chosen)), {}).get("pictures")
     if pictures is None:
         return
-    for title, tiles in [("The pictures", _pictures(pictures)), *((_title(one), _heat(one)) for one in chosen)]:
-        strip = _strip(title, tiles) if len(tiles) else None
+    for title, row in [("The pictures", tiles.pictures(pictures[:SHOWN])), *((_title(one), _heat(one)) for one in chosen)]:
+        strip = _strip(title, row) if len(row) else None
         if strip is not None and len(strip) < room:
             room -= len(strip)
             yield strip
@@ -67,24 +65,13 @@ def _title(one: Seen) -> str:
     return f"F{one.generation}, seed {one.seed}, step {kept[-1].step}"
 
 
-def _pictures(pictures_PCHW: Bytes) -> list[Bytes]:
-    rgb_PHW3 = np.moveaxis(pictures_PCHW[:SHOWN], 1, 3)
-    return list(np.repeat(rgb_PHW3, 3, axis=3) if rgb_PHW3.shape[3] == 1 else rgb_PHW3[..., :3])
-
-
 def _heat(one: Seen) -> list[Bytes]:
-    """Attention is the mean over the heads; each map from nothing to its own largest value."""
     maps = _read(one, _newest(one)).get("student")
-    if maps is None:
-        return []
-    maps_Phw = maps[:SHOWN].astype(np.float64)
-    return list(coloured(maps_Phw.mean(1) if maps_Phw.ndim == 4 else maps_Phw))
+    return [] if maps is None else tiles.heat(maps[:SHOWN])
 
 
-def _strip(title: str, tiles: Sequence[Bytes]) -> Html:
-    whole = Image.new("RGBA", (len(tiles) * (TILE + GAP) - GAP, TILE), (0, 0, 0, 0))
-    for place, tile in enumerate(tiles):
-        whole.paste(Image.fromarray(tile).resize((TILE, TILE), Image.Resampling.NEAREST), (place * (TILE + GAP), 0))
+def _strip(title: str, row: list[Bytes]) -> Html:
+    whole = tiles.rows([row])
     content = io.BytesIO()
     whole.save(content, "PNG", optimize=True)
     source = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

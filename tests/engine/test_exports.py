@@ -1,9 +1,12 @@
 """Exports: what stands in the files, that others can read them, and that nobody ever finds half of one."""
 
+import copy
 import csv
 import hashlib
+import io
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,13 @@ import pytest
 import timm
 import torch
 import toys
+from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from engine import compare, events, exports, lineages, models, processes
 from engine.__main__ import main
-from engine.exports import for_timm, weights
+from engine.exports import extra, for_tensorboard, for_timm, onnx_graph, weights
 from engine.run import Refused, Run, Workspace
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "workspace-1"
@@ -199,7 +203,7 @@ def test_that_timm_gets_a_network_without_labels_without_a_head(vit: Run) -> Non
 )
 def test_that_what_timm_does_not_know_is_refused_with_what_fits(vit: Run, name: str, options: Any, what: str) -> None:
     put_network(vit, name, 8, **options)
-    with pytest.raises(Refused, match=f"no architecture like {what}; --to safetensors"):
+    with pytest.raises(Refused, match=f"no architecture like {what}; --to onnx runs without Filial, --to safetensors"):
         exports.export(vit, "timm")
 
 
@@ -209,6 +213,111 @@ def test_that_a_network_which_timm_sees_otherwise_is_not_exported(vit: Run, monk
     monkeypatch.setattr(for_timm, "_made_from", lambda *asked: (dict(original(*asked)) | {"num_heads": 2}).items())
     with pytest.raises(Refused, match=r"timm's network differs from look-s0-F0 by .* nothing is kept"):
         exports.export(vit, "timm")
+
+
+# ---- ONNX and TensorBoard -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "package", "others"),
+    [("onnx", "onnxscript", ("onnx", "onnxruntime")), ("tensorboard", "tensorboard", ())],
+)
+def test_that_a_missing_extra_is_named_with_what_brings_it(
+    sample: Workspace, to: str, package: str, others: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(extra.importlib.util, "find_spec", lambda name: object() if name in others else None)
+    assert main(["--runs", str(sample.folder), "export", "look-s0-F0", "--to", to]) == 2
+    told = f"filial: --to: {to} needs {package}; `pip install 'filial[export]'`, or `pip install {package}`, brings it\n"
+    assert capsys.readouterr().err == told
+    assert [path.name for path in (sample.folder / "look-s0-F0" / "extras").iterdir()] == [".export.lock"]
+
+
+def test_that_what_stands_in_the_extra_is_what_exports_ask_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {one.partition(">")[0] for one in project["optional-dependencies"]["export"]}
+    assert {*onnx_graph.PACKAGES, "tensorboard"} <= named
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "options"),
+    [
+        ("small_cnn", 8, {"width": 8}),
+        ("vit", 8, {**VIT, "registers": 3, "layer_scale": 0.1}),
+        ("vit", 8, {**VIT, "stem": "conv"}),
+        ("timm", 32, {"variant": "test_vit"}),
+    ],
+)
+def test_that_onnxruntime_says_of_any_number_of_pictures_what_torch_says(vit: Run, name: str, size: int, options: Any) -> None:
+    runtime: Any = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    ours: Any = put_network(vit, name, size, **options)
+    folder = exports.export(vit, "onnx")
+    session = runtime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    about, data = session.get_modelmeta().custom_metadata_map, vit.data() or {}
+    assert json.loads(about["class_names"]) == data["classes"] and json.loads(about["mean"]) == data["mean"]
+    for count in (1, 3, 50):
+        pixels_BCHW = torch.rand(count, 1, size, size)
+        features, probabilities = session.run(None, {"pictures": pixels_BCHW.numpy()})
+        with torch.inference_mode():
+            x_BCHW = (pixels_BCHW - data["mean"][0]) / data["std"][0]
+            torch.testing.assert_close(torch.from_numpy(features), ours.features(x_BCHW), rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(torch.from_numpy(probabilities), ours(x_BCHW).softmax(1), rtol=1e-4, atol=1e-4)
+    checked = card(folder)["checked"]
+    assert checked["largest_difference"] <= checked["tolerance"] * max(1, checked["largest_feature"]) and checked["opset"] == 18
+
+
+def test_that_a_graph_without_labels_gives_features_alone_and_a_wrong_one_is_not_kept(
+    vit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime: Any = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    file = exports.export(learned_without_labels(vit), "onnx") / "model.onnx"
+    session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()] == ["features"]
+    original = onnx_graph._exported
+
+    def darker(graph: onnx_graph.Graph, network: Any) -> Any:
+        other = copy.deepcopy(graph)
+        other.mean_C11 += 0.5
+        return original(other, network)
+
+    monkeypatch.setattr(onnx_graph, "_exported", darker)
+    with pytest.raises(Refused, match=r"the graph's features differ by .* nothing is kept; --to safetensors"):
+        exports.export(vit, "onnx")
+    assert len(list((vit.folder / "extras").glob("*export-*"))) == 1
+
+
+@pytest.mark.parametrize("name", ["look-s0-F0", "sample-s0-F1"])
+def test_that_tensorboard_opens_what_was_kept_and_nothing_else(sample: Workspace, name: str) -> None:
+    room: Any = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = sample.run(name)
+    found = room.EventAccumulator(str(exports.export(run, "tensorboard")), size_guidance={room.SCALARS: 0, room.IMAGES: 0})
+    found.Reload()
+    state = run.state()
+    assert set(found.Tags()["scalars"]) == set(state.curves)
+    for metric, curve in state.curves.items():
+        points = found.Scalars(metric)
+        assert [point.step for point in points] == curve.steps[curve.kept].tolist()
+        assert np.allclose([point.value for point in points], curve.values[curve.kept], rtol=1e-6)
+        assert [point.wall_time for point in points] == sorted(point.wall_time for point in points)
+        assert points[0].wall_time >= state.attempts[0].time
+    (kind,) = found.Tags()["images"]
+    steps = [image.step for image in found.Images(kind)]
+    assert steps == sorted({one.step for one in state.artifacts if one.kind == kind}) and steps
+    picture = Image.open(io.BytesIO(found.Images(kind)[-1].encoded_image_string))
+    strips = 3 if state.teacher else 2
+    assert picture.size == (12 * 84 - 4, strips * 84 - 4), "the pictures, and each network's maps below them"
+
+
+def test_that_maps_of_an_abandoned_stretch_are_no_pictures_for_tensorboard(tmp_path: Path) -> None:
+    (run,) = toys.runs(tmp_path, toys.single())
+    maps = [events.ArtifactSaved(step=step, kind="attention", path=f"{step}.npz", size=1, sha256="") for step in (10, 20, 30)]
+    toys.tell(
+        run, toys.started(), toys.prepared(), toys.stepped(10), maps[0], toys.stepped(20), maps[1], toys.stepped(30), maps[2]
+    )
+    toys.tell(run, toys.started(2, 10), toys.prepared(), toys.stepped(20))
+    state = run.state()
+    assert [for_tensorboard._is_abandoned(one, state) for one in state.artifacts] == [False, True, True]
 
 
 # ---- tables -------------------------------------------------------------------------------------------------------------
