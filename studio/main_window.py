@@ -34,6 +34,7 @@ from studio import preferences, theme, trash, unsaved
 from studio.actions import Actions
 from studio.assistant import Assistant
 from studio.awake import Awake
+from studio.exporting import PassingOn
 from studio.finding import Index
 from studio.key_sheet import About, Help, KeySheet
 from studio.later import Later
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
         self.strip, self.notice = Strip(), Notice()
         self._body, self._foot = QVBoxLayout(), QWidget()
         self.assistant = Assistant(parent=self)
+        self.passing = PassingOn(session, self.notice, self)
         self.awake, self.bell, self.tidings = Awake(self), Bell(self), Tidings(session, self)
         self._later = Later(self)
         self.welcome = WelcomeView(session)
@@ -318,6 +320,8 @@ class MainWindow(QMainWindow):
             "duplicate_wanted": self._duplicate,
             "new_wanted": self.show_recipe,
             "start_queue_asked": self.session.start_queue,
+            "export_wanted": self.passing.ask_export,
+            "report_wanted": self.passing.make_report,
         }
         for name, grant in wishes.items():
             if wish := getattr(part, name, None):
@@ -427,7 +431,7 @@ class MainWindow(QMainWindow):
         """A run has come to an end, or to a stand: told where somebody might see it who does not look here."""
         if not self.preferences.notify or self.isActiveWindow():
             return
-        if not (self.notice.isVisible() and self.notice.act.text()):  # a question that waits for its answer stays
+        if not (self.notice.isVisible() and self.notice.waits):  # a question that waits for its answer stays
             self.say(said)
         self.bell.ring(run, said, bad)
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 from engine.commands import ProbeNow, SaveNow
 from studio import phrases, preferences, theme
 from studio.actions import Act, Actions
+from studio.exporting import PassingOn
 from studio.finding import Entry
 from studio.pages import Pages, Views
 from studio.preferences import Preferences
@@ -38,6 +39,7 @@ class Window(Protocol):
     strip: Strip
     notice: Notice
     acts: Actions
+    passing: PassingOn
 
     @property
     def current(self) -> str: ...
@@ -82,6 +84,9 @@ class WindowActs:
         bind("run.probe", lambda: session.send(ProbeNow(), self._said.run), self._no_pause)
         bind("run.resume", lambda: session.resume(self._resumable()), self._no_resume)
         bind("run.folder", self._open_folder, self._no_run)
+        bind("run.export", lambda: self._of_chosen("name", self._window.passing.ask_export), self._no_run)
+        bind("run.report", lambda: self._of_chosen("name", self._window.passing.make_report), self._no_run)
+        bind("lineage.report", lambda: self._of_chosen("lineage", self._window.passing.make_report), self._no_run)
 
     @property
     def _said(self) -> StripWords:
@@ -112,6 +117,10 @@ class WindowActs:
     def _open_folder(self) -> None:
         if (one := self._session.chosen) is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(one.run.folder)))
+
+    def _of_chosen(self, what: str, do: Callable[[str], object]) -> None:
+        if (one := self._session.chosen) is not None:
+            do(getattr(one, what))
 
     def _turn_to_run(self, by: int) -> None:
         names = [one.name for one in self._session.runs]

@@ -58,6 +58,8 @@ class GenerationsView(QWidget):
     """The chosen lineage. `go` asks for another view."""
 
     go = Signal(str)
+    export_wanted = Signal(str)  # a run
+    report_wanted = Signal(str)  # a run or a lineage
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -177,6 +179,8 @@ class GenerationsView(QWidget):
         self._pause.timeout.connect(self._look)
         self.head.lineage_chosen.connect(self._choose_lineage)
         self.head.left_out.connect(self._leave_out)
+        self.head.pass_on.export_asked.connect(self.export_wanted)
+        self.head.pass_on.report_asked.connect(self.report_wanted)
         self.chain.pair_chosen.connect(self._choose_pair)
         self.chain.live_asked.connect(self._watch)
         self.strip.chosen.connect(self._choose_members)
@@ -323,6 +327,8 @@ class GenerationsView(QWidget):
     def _show_head(self, runs: list[Followed], boxes: list[Box]) -> None:
         about = {name: _about(self._session.generations(name)) for name in self._names()}
         self.head.show_path([self._lineage, *about[self._lineage].rsplit(", ", 1)], about)
+        shown = self._session.chosen if self._session.chosen in runs else runs[-1]
+        self.head.pass_on.show_names(shown.name, (self._lineage, shown.name))
         waits = self._later.waits_for("study") and not self._study.generations
         lead, rest = ("", "Reading what the runs predicted") if waits else lineage_model.sentence(self._study, boxes)
         self.head.show_sentence(lead, rest, [*(one.problem for one in runs if one.problem), *self._study.left_out])

@@ -45,6 +45,8 @@ class LiveView(QWidget):
     """`go` asks the window for another view."""
 
     go = Signal(str)
+    export_wanted = Signal(str)  # a run
+    report_wanted = Signal(str)  # a run or a lineage
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -278,6 +280,8 @@ class LiveView(QWidget):
         self.header.run_asked.connect(session.choose)
         self.header.lineage_asked.connect(lambda: self.go.emit("generations"))
         self.header.chart_asked.connect(self.focus_chart)
+        self.header.pass_on.export_asked.connect(self.export_wanted)
+        self.header.pass_on.report_asked.connect(self.report_wanted)
         tools.axis.chosen.connect(self._change_axis)
         tools.changed.connect(self._show)
         tools.follow.clicked.connect(self._follow)

@@ -54,6 +54,8 @@ class QueueView(QWidget):
     new_wanted = Signal()
     duplicate_wanted = Signal(str)
     opened = Signal(str)
+    export_wanted = Signal(str)  # a run
+    report_wanted = Signal(str)  # a run or a lineage
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -218,6 +220,8 @@ class QueueView(QWidget):
             "take out": self._take_out,
             "duplicate": lambda: self.duplicate_wanted.emit(names[-1]),
             "grid": lambda: self._offer_grid(names[-1]),
+            "export": lambda: self.export_wanted.emit(names[-1]),
+            "report": lambda: self.report_wanted.emit(names[0] if len(runs) == 1 else runs[0].lineage),
             "folder": lambda: _open(runs[0].run.folder if len(runs) == 1 else session.workspace.folder),
             "trash": lambda: session.trash(names),
             "live": lambda: self._open_run(runs),

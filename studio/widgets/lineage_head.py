@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButt
 
 from studio import theme
 from studio.widgets.card import ElidedLabel
+from studio.widgets.pass_on import PassOn
 
 
 class LineageHead(QWidget):
@@ -24,6 +25,7 @@ class LineageHead(QWidget):
         self.others.setAccessibleName("Choose another lineage")
         self.others.setToolTip("Choose another lineage")
         self.menu = theme.round_menu(QMenu(self))
+        self.pass_on = PassOn()
         self.sentence = theme.dress(QLabel(), sentence=True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.notice = theme.dress(QLabel(), small=True, state="warn")
@@ -47,6 +49,7 @@ class LineageHead(QWidget):
         path.setSpacing(2)
         path.addWidget(self._path)
         path.addWidget(self.others)
+        path.addWidget(self.pass_on)
         path.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -14,6 +14,7 @@ from studio.session import Followed
 from studio.widgets.card import ElidedLabel
 from studio.widgets.chips import HealthChip
 from studio.widgets.crumb import INDENT, Crumb
+from studio.widgets.pass_on import PassOn
 
 UNIT = re.compile(r"(\d) (ms|s|min|h)\b")  # a number and its unit stay in one line
 
@@ -32,6 +33,7 @@ class LiveHead(QWidget):
         self._explained: dict[str, str] = {}
         self.lineage = Crumb("All generations of this lineage", muted=True)
         self.seed, self.generation = Crumb("Choose a seed"), Crumb("Choose a generation")
+        self.pass_on = PassOn()
         self._what = theme.dress(ElidedLabel(), small=True, muted=True)
         self._arrows = [theme.put_icon(QLabel(), "chevron-right", "edge", 10) for _ in range(3)]
         self._what.setContentsMargins(INDENT, 0, INDENT, 0)
@@ -55,6 +57,7 @@ class LiveHead(QWidget):
         for arrow, part, visible in zip(self._arrows, (self._what, self.seed, self.generation), shown, strict=True):
             arrow.setVisible(visible)
             part.setVisible(visible)
+        self.pass_on.show_names(one.name, (one.name, one.lineage) if len(lineage) > 1 else (one.name,))
 
     def show_sentence(self, said: Sentence) -> None:
         lead, rest = html.escape(said.lead), html.escape(UNIT.sub("\\1\u00a0\\2", said.rest))
@@ -125,6 +128,7 @@ class LiveHead(QWidget):
         for arrow, part in zip(self._arrows, (self._what, self.seed, self.generation), strict=True):
             self._path.addWidget(arrow)
             self._path.addWidget(part)
+        self._path.addWidget(self.pass_on)
         self._chip_row.setSpacing(6)
         self._chip_row.addStretch(1)
         self._grid.setContentsMargins(0, 0, 0, 0)

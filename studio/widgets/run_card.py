@@ -19,6 +19,8 @@ MOST = 7  # fields in sight; the rest is counted
 ALWAYS = (
     Act("duplicate", "Duplicate with a change", "plus", "A new experiment that begins with this recipe"),
     Act("grid", "Add a grid", "", "This recipe with each of several values of a field, as lineages of their own"),
+    Act("export", "Export", "export", "The weights, or what was measured, for other programs"),
+    Act("report", "Report", "file", "All about it in one HTML file"),
     Act("folder", "Folder", "folder", "Open the folder in the file manager"),
     Act("trash", "To trash", "", "Into the workspace's trash; nothing is deleted"),
 )

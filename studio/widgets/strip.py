@@ -215,14 +215,15 @@ class _Bar(QProgressBar):
 
 
 class Notice(QFrame):
-    """A line that says what is not done and why, perhaps with one way on. It stays until it is dismissed or replaced."""
+    """A line that says what is not done and why, perhaps with one way on; or what is done. It stays until it is dismissed or
+    replaced."""
 
     pressed = Signal(str)  # the key given with the way on
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         theme.dress(self, strip=True)
-        self._key = ""
+        self._key, self.waits = "", False
         self.mark = QLabel()
         self.words = theme.dress(QLabel(), small=True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
@@ -243,8 +244,10 @@ class Notice(QFrame):
         self.act.clicked.connect(self._press)
         self.hide()
 
-    def show_text(self, text: str, act: str = "", key: str = "") -> None:
-        self._key = key
+    def show_text(self, text: str, act: str = "", key: str = "", good: bool = False) -> None:
+        """`act` is a question that waits for its answer, unless it is `good` news, which only offers a look at it."""
+        self._key, self.waits = key, bool(act) and not good
+        theme.put_icon(self.mark, *(("check", "ok") if good else ("warning", "warn")), 14)
         self.words.setText(text)
         self.setAccessibleName(text)
         self.act.setText(act)

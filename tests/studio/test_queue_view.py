@@ -532,7 +532,8 @@ def test_that_the_menu_offers_what_the_card_offers(shown, tmp_path: Path) -> Non
         select(view, f"run {a.name}")
         menu = view.menu_of_chosen()
         keys = [action.data() for action in menu.actions() if action.data()]
-        assert keys == ["live", "stop epoch", "stop now", "stop kill", "pause", "duplicate", "grid", "folder", "trash"]
+        stops, always = ["stop epoch", "stop now", "stop kill"], ["duplicate", "grid", "export", "report", "folder", "trash"]
+        assert keys == ["live", *stops, "pause", *always]
         next(action for action in menu.actions() if action.data() == "stop now").trigger()
         menu.close()
     assert [each["when"] for each in sent(a)] == ["now"]
