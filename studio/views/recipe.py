@@ -25,6 +25,7 @@ from studio.recipe_checks import Check, Known, Remedy
 from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
 from studio.recipe_words import Cost
 from studio.session import Session
+from studio.widgets.calculators_dialog import CalculatorsDialog
 from studio.widgets.checks import ChecksCard, CheckWords
 from studio.widgets.command_card import CommandCard
 from studio.widgets.cost_card import CostCard, CostWords
@@ -236,7 +237,9 @@ class RecipeView(QWidget):
         room = cost.device_bytes
         stale = not cost.holds_for(asked)
         disk, enough = recipe_words.disk_words(cost)
-        fresh = ". ".join(part for part in (f"measured {words.clock(cost.at)}", disk) if part)
+        left_out = str(cost.answer.get("includes", "")).partition("; not ")[2]  # engine/cost.py says what it leaves out
+        measured = f"measured {words.clock(cost.at)}" + (f" without {left_out}" if left_out else "")
+        fresh = ". ".join(part for part in (measured, disk) if part)
         note = sentence or ("The recipe has changed since; measure again." if stale else fresh)
         return CostWords(
             note=note,
@@ -492,6 +495,16 @@ class RecipeView(QWidget):
         self.grid.asked.connect(self._add_files)
         self.grid.open()
 
+    def calculate(self) -> None:
+        """A learning rate for this batch, a momentum for a half-life: what is used is written into its field."""
+        self.sums = CalculatorsDialog(self.open.last, self._facts().steps_per_epoch, self)
+        self.sums.used.connect(self._use_sum)
+        self.sums.show()
+
+    def _use_sum(self, path: str, value: float) -> None:
+        self.open.set(path, value)
+        self._changed()
+
     def _seconds_of(self, asked: Recipe) -> float | None:
         """As measured, where what was measured holds for it too."""
         return self._cost.seconds_all(asked) if self._cost and self._cost.holds_for(asked) else None
@@ -566,6 +579,7 @@ class RecipeView(QWidget):
         self.head.save_as.clicked.connect(self.save_as)
         self.head.queue.clicked.connect(self.add_to_queue)
         self.head.grid.clicked.connect(self.add_grid)
+        self.schedules.calculate.clicked.connect(self.calculate)
         self.head.start.clicked.connect(self.start_now)
         self._assistant.progressed.connect(self._hear_progress)
         self._assistant.answered.connect(self._hear_answer)

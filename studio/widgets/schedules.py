@@ -1,6 +1,6 @@
 """The schedules of a recipe: every knob that changes while it trains, over epochs or steps, and its runs."""
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine import words
 from engine.recipe import Recipe
@@ -33,6 +33,9 @@ class SchedulesCard(Card):
         self._column.addWidget(self._below)
         self._column.addStretch(1)
         self.twin = Twin(self._drawing, self._rows, "Schedules")
+        self.calculate = theme.dress(QPushButton("Calculators"), small=True, flat=True)
+        self.calculate.setToolTip("A learning rate for another batch, and how far back a teacher looks")
+        self.head.addWidget(self.calculate)
         self.head.addWidget(self.twin.button)
         self.head.addWidget(self.across)
         self.body.setContentsMargins(0, 0, 0, 0)

@@ -477,6 +477,32 @@ def test_that_a_measure_is_asked_and_told(qtbot: QtBot, view: RecipeView, helper
     assert view.form.rows["model.name"].hint.text() == "11.2 k weights"
 
 
+def test_that_a_measure_says_what_it_leaves_out(view: RecipeView, helper: Helper) -> None:
+    view._measure()
+    helper.answered.emit(1, {**ANSWER, "includes": "training steps; not the start, checkpoints and attention maps"})
+    assert " without the start, checkpoints and attention maps" in view.cost.note.text()
+
+
+def test_that_a_calculated_rate_is_written_into_its_field_and_can_be_undone(qtbot: QtBot, view: RecipeView) -> None:
+    before = view.open.last.optimizer.lr
+    qtbot.mouseClick(view.schedules.calculate, Qt.MouseButton.LeftButton)
+    view.sums.rate.setText("0.1")
+    view.sums.at.setText("128")
+    qtbot.mouseClick(view.sums.use_linear, Qt.MouseButton.LeftButton)
+    assert view.open.last.optimizer.lr == 0.05 and view.form.rows["optimizer.lr"].hint.text() != ""
+    view.undo()
+    assert view.open.last.optimizer.lr == before
+
+
+def test_that_a_grid_of_the_recipe_is_in_the_queue(qtbot: QtBot, view: RecipeView, session: Session) -> None:
+    view.add_grid()
+    view.grid.rows[0].values.setText("0.1,0.05")
+    assert view.grid.line.text().startswith("filial queue add born-again-digits --grid")
+    qtbot.mouseClick(view.grid.queue, Qt.MouseButton.LeftButton)
+    assert {one.lineage for one in session.runs} == {"digits-lr-0.1", "digits-lr-0.05"}
+    assert view.banner.text == "2 lineages of a grid in the queue." and len(session.queue) == len(session.runs) == 24
+
+
 def test_that_a_measure_is_stale_once_the_recipe_is_another(qtbot: QtBot, view: RecipeView, helper: Helper) -> None:
     view._measure()
     helper.answered.emit(1, ANSWER)
