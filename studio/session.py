@@ -570,9 +570,24 @@ class Session(QObject):
         return self._asked(lambda: self._put_away([one.run for one in runs]))
 
     def _put_away(self, runs: Sequence[Run]) -> None:
+        """And offer the way back, for as long as nothing else is asked."""
+        order = self._order.names()
         self._order.remove([run.name for run in runs])
-        for run in runs:
-            trash.put_away(run)
+        kept = [(trash.put_away(run), run) for run in runs]
+        names = [run.name for run in runs]
+        waited = [name for name in order if name in names]
+        place = order.index(waited[0]) if waited else 0
+        undo = partial(self._asked, partial(self._bring_back, kept, waited, place))
+        self._ask_consent("bring back " + " ".join(names), trash.told(names), "Undo", undo)
+
+    def _bring_back(self, kept: Sequence[tuple[Path, Run]], waited: Sequence[str], place: int) -> None:
+        """Runs from the trash, those that waited in the queue to where the first of them was."""
+        for path, run in kept:
+            trash.bring_back(path, run)
+        try:
+            self._order.add(waited, place)
+        except Refused:  # a student of theirs went ahead meanwhile
+            self._order.add(waited)
 
     # ---- recipes and consent ----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Only a person who is told what is lost empties it. What the workspace takes on t
 Whether a run may go, and whom that concerns, the session asks before.
 """
 
+import errno
 import os
 import shutil
 import time
@@ -25,6 +26,18 @@ def put_away(run: Run) -> Path:
     target = trash / f"{run.name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     os.rename(run.folder, target)  # noqa: PTH104 -- a move within one disk, never a copy and never over something else
     return target
+
+
+def bring_back(kept: Path, run: Run) -> None:
+    """Undo `put_away`. Raises OSError where it is gone, or where another run has the name by now."""
+    if run.folder.exists():
+        raise FileExistsError(errno.EEXIST, "another run has its name by now", str(run.folder))
+    os.rename(kept, run.folder)  # noqa: PTH104 -- as above
+
+
+def told(names: Sequence[str]) -> str:
+    """What has just been done."""
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} in the workspace's trash."
 
 
 def warning(names: Sequence[str], learners: Sequence[str], learning: bool = True) -> str:

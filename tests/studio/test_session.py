@@ -817,6 +817,32 @@ def test_that_a_run_about_to_start_is_not_put_away(follow: Open, tmp_path: Path,
     assert "about to start" in refusal.args[0] and run.folder.is_dir()
 
 
+def test_that_what_went_to_the_trash_comes_back_to_its_place_in_the_queue(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    runs = [recorded.lineage(tmp_path, f"lineage={name}", "generations=0", "method.name=supervised")[0] for name in "abc"]
+    recorded.complete(runs[1])
+    Queue(Workspace(tmp_path)).add([run.name for run in runs])
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.consent_wanted) as asked:
+        assert session.trash([runs[0].name, runs[1].name])
+    key, said, button = asked.args
+    assert said == "a-s0-F0 and b-s0-F0 are in the workspace's trash." and button == "Undo"
+    assert queued(tmp_path) == ["c-s0-F0"] and len(session.runs) == 1
+    session.consent(key)
+    assert queued(tmp_path) == ["a-s0-F0", "b-s0-F0", "c-s0-F0"] and one(session, runs[1]).state.completed
+    assert not list((tmp_path / "trash").iterdir())
+
+
+def test_that_nothing_is_undone_over_a_run_that_has_the_name_by_now(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    run = recorded.lineage(tmp_path, "generations=0", "method.name=supervised")[0]
+    session = follow(tmp_path)
+    with qtbot.waitSignal(session.consent_wanted) as asked:
+        session.trash([run.name])
+    recorded.lineage(tmp_path, "generations=0", "method.name=supervised")
+    with qtbot.waitSignal(session.refused) as refused:
+        session.consent(asked.args[0])
+    assert "another run has its name" in refused.args[0] and len(list((tmp_path / "trash").iterdir())) == 1
+
+
 def test_that_a_trash_that_cannot_be_written_is_refused_in_words(follow: Open, tmp_path: Path, qtbot: QtBot) -> None:
     run = recorded.lineage(tmp_path)[3]
     (tmp_path / "trash").write_text("a file where a folder belongs")
