@@ -22,6 +22,7 @@ from studio.followed import Followed
 
 BUDGET_S = 0.03  # reading in one go
 TURN_S = 0.01  # looking at the files of runs at rest, each time: a few thousand on a disk of one's own
+PATIENCE = 3  # so many times its budget a turn may last where the processor or the disk is busy
 FIRST = 32  # runs that are met in the first turn, however long it takes: so many a window shows at once
 FEW = 256  # runs of which all is held and all are looked at each time
 
@@ -91,9 +92,9 @@ class Watch:
         """Runs whose folders are new here, within the budget; the first at once. True if there were any."""
         if not self._unmet:
             return False
-        until, free = time.monotonic() + BUDGET_S / 2, max(0, FIRST - len(self.followed))
+        over, free = _turn_of(BUDGET_S / 2), max(0, FIRST - len(self.followed))
         fresh: list[Followed] = []
-        while self._unmet and (free > len(fresh) or time.monotonic() < until):
+        while self._unmet and (free > len(fresh) or not over()):
             fresh.append(self._first_sight(self.workspace.run(self._unmet.popleft())))
         self._take_in(fresh)
         for one in fresh:
@@ -104,9 +105,12 @@ class Watch:
         return True
 
     def _take_in(self, fresh: Sequence[Followed]) -> None:
-        self.followed.update((one.name, one) for one in fresh)
         self._unread.update((one.name, one) for one in fresh if not one.loaded)
-        self.followed = dict(sorted(self.followed.items(), key=lambda item: item[1].order))
+        before = next(reversed(self.followed.values()), None)
+        in_order = before is None or not fresh or before.order <= fresh[0].order  # those that are met are in order themselves
+        self.followed.update((one.name, one) for one in fresh)
+        if not in_order:
+            self.followed = dict(sorted(self.followed.items(), key=lambda item: item[1].order))
         self._lineages = None
 
     def _first_sight(self, run: Run) -> Followed:
@@ -131,14 +135,14 @@ class Watch:
             yield from runs
             return
         yield from (one for one in runs if one.name in near or _is_busy(one))
-        until = time.monotonic() + TURN_S
+        over = _turn_of(TURN_S)
         for _ in range(len(runs)):
             one = runs[self._turn % len(runs)]
             self._turn += 1
             if one.loaded and not _is_busy(one) and self._has_moved(one):
                 self._take_notice(one)
                 yield one
-            if time.monotonic() > until:
+            if over():
                 break
 
     def _has_moved(self, one: Followed) -> bool:
@@ -169,13 +173,13 @@ class Watch:
 
     def read(self, chosen: Followed | None) -> None:
         """Fold new events, those of the chosen run first, until the budget is spent."""
-        until = time.monotonic() + (BUDGET_S / 2 if self._unmet else BUDGET_S)
+        over = _turn_of(BUDGET_S / 2 if self._unmet else BUDGET_S)
         for one in self._to_read(chosen):
             fresh = not one.loaded
-            read = self._read_one(one, until)
+            read = self._read_one(one, over)
             if fresh and one.loaded and self.many and not (chosen and chosen.lineage == one.lineage):
                 self._lie_down(one)
-            if read and time.monotonic() > until:  # asked only after news, so that whoever has none never waits for a turn
+            if read and over():  # asked only after news, so that whoever has none never waits for a turn
                 break
 
     def _to_read(self, chosen: Followed | None) -> Sequence[Followed]:
@@ -186,13 +190,13 @@ class Watch:
             return list(dict.fromkeys([*first, *self._waking.values(), *busy, *self._moved.values(), *self._unread.values()]))
         return sorted(runs, key=lambda one: (one is not chosen, one.loaded))
 
-    def _read_one(self, one: Followed, until: float) -> bool:
+    def _read_one(self, one: Followed, over: Callable[[], bool]) -> bool:
         """Read on, until the time is up or there is nothing more. True if something was read."""
         tail, state = one.waking or (one.tail, one.state)
         read = False
         while tail.read_into(state):
             read = True
-            if time.monotonic() > until:
+            if over():
                 break
         else:
             read |= self._take_up(one)
@@ -234,6 +238,13 @@ class Watch:
     def flush(self) -> None:
         """What has become a brief is kept for the next window."""
         self._briefs.flush()
+
+
+def _turn_of(budget_s: float) -> Callable[[], bool]:
+    """Tells whether a turn is over: by what the processor gave this thread, so that it does not do less while others work here
+    too, and beside a training ten thousand runs are read at all; and by the clock, for disks that let one wait."""
+    mine, wall = time.thread_time() + budget_s, time.monotonic() + PATIENCE * budget_s
+    return lambda: time.thread_time() > mine or time.monotonic() > wall
 
 
 def _is_busy(one: Followed) -> bool:
