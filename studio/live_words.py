@@ -203,7 +203,7 @@ def _weights(state: RunState) -> Chip | None:
     told = state.weights
     if told is None:
         return None
-    share = f"{words.percent(told.share)} of {PurePath(told.file).name}"
+    share = f"{words.percent(told.share)} of {told.run or PurePath(told.file).name}"
     return Chip("weights", "ok" if told.whole else "warn", share, as_sentence(told.text), "objective")
 
 

@@ -143,3 +143,10 @@ def test_that_what_is_diagnosed_of_a_run_with_labels_is_a_chip_at_the_end(chain:
     chip = live_words.chips(one)[-1]
     assert (chip.key, chip.state, chip.name) == ("pictures", "bad", "copies")
     assert chip.why.startswith("The 800 training pictures show 5 different pictures. They are copies.")
+
+
+def test_that_the_chip_of_a_runs_weights_names_the_run(chain: list[Run]) -> None:
+    about = {"file": "a-s0-F0/checkpoints/step-00000040/teacher.safetensors", "run": "a-s0-F0", "step": 40}
+    recorded.write(chain[0], events.WeightsImported(sha256="", share=1.0, whole=True, text="it starts", **about))
+    (chip,) = (chip for chip in live_words.chips(training(chain[0])) if chip.key == "weights")
+    assert chip.value == "100.0\u2009% of a-s0-F0"
