@@ -5,6 +5,7 @@ that seed. Files are TOML and keep a person's comments. Fields, ranges and refus
 a method's own fields are in recipes/. Nothing here trains: train.py turns a RunRecipe into a network.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -115,6 +116,7 @@ class SameModel(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="same"):
 _TRAIN_SIZE = knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True)  # fmt: skip
 _LABEL_NOISE = knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True)  # fmt: skip
 _LABEL_NOISE_SEED = knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0)
+_CORRECTIONS = knob("Corrected labels", "A CSV file of training pictures and the labels they should have; an empty label leaves a picture out. The pictures themselves stay as they are.")  # fmt: skip
 _SPLIT_SEED = knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)  # fmt: skip
 _PROBE = knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)  # fmt: skip
 
@@ -131,6 +133,7 @@ class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    corrections: Annotated[str, _CORRECTIONS] = ""
     split_seed: Annotated[int, _SPLIT_SEED] = 0
     test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.3
     val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.25  # fmt: skip
@@ -150,6 +153,7 @@ class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    corrections: Annotated[str, _CORRECTIONS] = ""
     split_seed: Annotated[int, _SPLIT_SEED] = 0
     test_share: Annotated[float, _TEST_SHARE] = 0.2
     val_share: Annotated[float, _VAL_SHARE] = 0.1
@@ -166,6 +170,7 @@ class Unlabelled(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="pictures
 
     label_noise: ClassVar[float] = 0.0  # what has no labels has none that could be wrong
     label_noise_seed: ClassVar[int] = 0
+    corrections: ClassVar[str] = ""
 
     path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write a folder with pictures")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
@@ -192,6 +197,7 @@ class Creatures(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="creatures
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
+    corrections: Annotated[str, _CORRECTIONS] = ""
     split_seed: Annotated[int, _SPLIT_SEED] = 0
     test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.2
     val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.1  # fmt: skip
@@ -363,8 +369,8 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
 class RecipeFile:
     """A recipe together with the text a person wrote: comments and order survive a change and a save.
 
-    A relative data.path, data.eval_path, model.weights or teacher_model.weights starts from the folder of the file `source`,
-    or from the working directory where there is none. The text keeps it as it was written; `recipe` and the recipes of the
+    A relative data.path, data.eval_path, data.corrections, model.weights or teacher_model.weights starts from the folder of
+    the file `source`, or from the working directory where there is none. The text keeps it as it was written; `recipe` and the recipes of the
     runs hold it whole, for engines start elsewhere.
     """
 
@@ -474,7 +480,7 @@ def read_text(text: str, sets: Sequence[str] = (), source: str = "") -> RecipeFi
     for change in sets:
         apply_set(document, change)
         key = change.partition("=")[0].strip()
-        if key in ("data", "model", "teacher_model") or key.endswith((".path", ".eval_path", ".weights")):
+        if key in ("data", "model", "teacher_model") or key.endswith((".path", ".eval_path", ".corrections", ".weights")):
             _make_whole(document, Path())  # typed here and now, not where the file lies
     return RecipeFile(document, source, [change.partition("=")[0].strip() for change in sets])
 
@@ -495,6 +501,13 @@ def plain_table(text: str, source: str = "") -> dict[str, Any]:
         raise RecipeErrors([RecipeError(f"line {line}", f"is not TOML: {problem}")], source) from None
 
 
+def with_value(text: str, path: str, value: str) -> str:
+    """A recipe's text with this field said; comments and order stay."""
+    document = tomlkit.parse(text)
+    apply_set(document, f"{path}={json.dumps(value)}")
+    return tomlkit.dumps(document)
+
+
 def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
     """One `table.field=value`; the value is TOML (`0.1`, `[0, 1]`, `true`), anything else is text."""
     key, equals, value = change.partition("=")
@@ -513,15 +526,25 @@ def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
     place[path[-1]] = parsed
 
 
+NAMED_FILES = (
+    ("data", "path"),
+    ("data", "eval_path"),
+    ("data", "corrections"),
+    ("model", "weights"),
+    ("teacher_model", "weights"),
+)
+
+
 def _make_whole(table: Any, start: Path) -> None:
     """Write the folders of pictures and the files of weights from the root on, in place; whatever else stands there is for
     `parse` to refuse."""
-    for name, key in (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights")):
+    for name, key in NAMED_FILES:
         part = table.get(name)
         path = part.get(key) if isinstance(part, Mapping) else None
         if isinstance(path, str) and run_of_weights(path)[0] and name != "data":
             continue
-        if isinstance(path, str) and path and (name != "data" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled))):
+        its_own = name != "data" or key == "corrections" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled))
+        if isinstance(path, str) and path and its_own:
             part[key] = whole_path(path, start)
 
 

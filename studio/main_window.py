@@ -293,8 +293,12 @@ class MainWindow(QMainWindow):
     def _duplicate(self, name: str) -> None:
         """A new experiment like that of a run."""
         if text := self.session.recipe_text(name):
-            self._recipe.open_text(text, name)
-            self.show_recipe()
+            self._write_recipe(text, name)
+
+    def _write_recipe(self, text: str, like: str) -> None:
+        """A new experiment from this text, which is like a run's."""
+        self._recipe.open_text(text, like)
+        self.show_recipe()
 
     def _lead_on_to_foot(self) -> None:
         """Tab goes on from a page to notice and strip: Qt appends what joins a window to the end of its chain."""
@@ -318,6 +322,7 @@ class MainWindow(QMainWindow):
             "recipe_settled": lambda path: self._recipe.settle(path),
             "written": self._renew_preview,
             "duplicate_wanted": self._duplicate,
+            "recipe_wanted": self._write_recipe,
             "new_wanted": self.show_recipe,
             "start_queue_asked": self.session.start_queue,
             "export_wanted": self.passing.ask_export,

@@ -186,7 +186,7 @@ def is_path(field: Field) -> bool:
 
 def is_file(field: Field) -> bool:
     """Whether that is a file and no folder."""
-    return field.path.endswith(".weights")
+    return field.path.endswith((".weights", ".corrections"))
 
 
 def title_of(path: str) -> str:

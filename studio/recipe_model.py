@@ -461,6 +461,8 @@ def _errors(table: Mapping[str, Any]) -> dict[str, str]:
 def _not_there(asked: Recipe) -> dict[str, str]:
     """Pictures and weights that are not where the recipe says; looked for only if all else is right."""
     missing = {error.field: error.problem for error in recipe.folders_missing(asked.data)}
+    if asked.data.corrections and not Path(asked.data.corrections).is_file():
+        missing["data.corrections"] = f"{asked.data.corrections} is no file; choose one, or leave it empty to correct nothing"
     for table in ("model", "teacher_model"):
         weights = recipe.file_of_weights(getattr(asked, table))
         if weights and not Path(weights).is_file():
@@ -489,8 +491,8 @@ def _with_whole_path(text: str, file: Path | None) -> str:
 
 def _places(table: Mapping[str, Any], file: Path | None) -> dict[str, str]:
     """The folders and files that a recipe names, from the root on, by their fields."""
-    named = (("data", "path"), ("data", "eval_path"), ("model", "weights"), ("teacher_model", "weights"))
-    found = ((f"{name}.{key}", part.get(key)) for name, key in named if isinstance(part := table.get(name, {}), Mapping))
+    parts = ((name, key, table.get(name, {})) for name, key in recipe.NAMED_FILES)
+    found = ((f"{name}.{key}", part.get(key)) for name, key, part in parts if isinstance(part, Mapping))
     start = file.parent if file else Path()
     found = ((path, where) for path, where in found if not (path.endswith(".weights") and _is_run(where)))
     return {path: recipe.whole_path(where, start) for path, where in found if isinstance(where, str)}

@@ -6,7 +6,7 @@ machine see the same pictures in the same order. C channels, N pictures, B of th
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine import corrections
+from engine.corrections import Corrections
 from engine.data import DATASETS, Pictures, channel_statistics, crops, unlabelled
 from engine.data.augment import NUMBERS, augment, normalise, standardise
 from engine.data.batch import Batch
@@ -43,6 +45,7 @@ class Prepared:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     probe: NDArray[np.int64]  # places in the data set
+    corrected: Corrections | None = None  # what of the labels a person has corrected
     evaluated: "Prepared | None" = None  # pictures with classes, by which those without are judged
 
     @property
@@ -105,6 +108,7 @@ class Prepared:
             "size": list(self.pictures.size),
             "cache": self.pictures.cache,
             **self._files(),
+            **({"corrections": self.corrected.card()} if self.corrected else {}),
             **({"evaluated": self.evaluated.card()} if self.evaluated else {}),
         }
 
@@ -129,7 +133,19 @@ def prepare(recipe: RunRecipe, folder: Path, tell: Tell = silent) -> Prepared:
     mean, std = channel_statistics(pictures.pictures_u8[parts.train])
     probe = _probe(asked.probe, parts.test)
     judges = _evaluated(asked, folder, tell, mean, std) if isinstance(asked, Unlabelled) else None
-    return Prepared(pictures, parts, noisy, mean, std, probe, judges)
+    corrected = _corrections(asked, pictures, parts)
+    if corrected is not None:
+        kept, noisy = corrections.applied(corrected, parts.train, noisy)
+        parts = replace(parts, train=kept)
+    return Prepared(pictures, parts, noisy, mean, std, probe, corrected, judges)
+
+
+def _corrections(asked: Data, pictures: Pictures, parts: Split) -> Corrections | None:
+    """What a person has corrected, wrong labels made on purpose among it."""
+    if not asked.corrections:
+        return None
+    names = pictures.source.files if pictures.source is not None else ()
+    return corrections.read(asked.corrections, names, len(pictures), pictures.class_names, parts.train)
 
 
 def _split(asked: Data, folder: Path, tell: Tell) -> tuple[Pictures, Split]:

@@ -7,6 +7,7 @@ second; verdicts are made anew only when another run is complete.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -20,8 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import compare, differences, stopping, words
+from engine import compare, corrections, differences, recipe, stopping, words
 from engine.compare import ComparisonError
+from engine.fields import RecipeError
+from engine.predictions import Suspect
 from engine.run import Run
 from engine.state import RunState
 from studio import lineage_model, lineage_pictures, phrases, theme
@@ -33,6 +36,7 @@ from studio.session import Followed, Session
 from studio.started import run_verb
 from studio.widgets.card import ElidedLabel, rule
 from studio.widgets.chain import Chain, Sideways
+from studio.widgets.corrections_dialog import CorrectionsDialog
 from studio.widgets.empty import EmptyNote, LoadingNote
 from studio.widgets.ensemble_strip import EnsembleStrip
 from studio.widgets.fork_dialog import ForkDialog
@@ -55,11 +59,12 @@ T = TypeVar("T")
 
 
 class GenerationsView(QWidget):
-    """The chosen lineage. `go` asks for another view."""
+    """The chosen lineage. `go` asks for another view, `recipe_wanted` for a new experiment."""
 
     go = Signal(str)
     export_wanted = Signal(str)  # a run
     report_wanted = Signal(str)  # a run or a lineage
+    recipe_wanted = Signal(str, str)  # a recipe's text, and the run it is like
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -186,6 +191,7 @@ class GenerationsView(QWidget):
         self.strip.chosen.connect(self._choose_members)
         self.tabs.currentChanged.connect(self._show_room)
         self.forks.fork_asked.connect(self._offer_fork)
+        self.mistakes.correction_asked.connect(self._offer_corrections)
         for room in (self.mistakes, self.matrix):
             room.pair_chosen.connect(self._choose_elsewhere)
             room.picture_opened.connect(self._open_picture)
@@ -537,6 +543,30 @@ class GenerationsView(QWidget):
             lambda: lineage_model.suspects(finished),
             lambda found: self.mistakes.show_suspects(found[0], classes, found[1]),
         )
+
+    def _offer_corrections(self, found: Sequence[Suspect]) -> None:
+        """A dialog over the suspects; what is ticked goes into a file that a recipe can use."""
+        file = self._session.workspace.folder / "data" / f"corrections-{self._lineage}.csv"
+        dialog = CorrectionsDialog(found, self._pictures.files, self._classes(), file, self)
+
+        def write(path: Path, corrected: dict[str, str]) -> None:
+            try:
+                dialog.show_written(corrections.write(path, corrected))
+            except RecipeError as error:
+                dialog.show_problem(f"{error.problem}.")
+            except OSError as error:
+                dialog.show_problem(f"{path} cannot be written: {error.strerror or error}.")
+
+        dialog.written.connect(write)
+        dialog.use_asked.connect(self._use_corrections)
+        dialog.use_asked.connect(dialog.close)
+        dialog.open()
+
+    def _use_corrections(self, path: Path) -> None:
+        """A new experiment like this lineage, with the corrected labels."""
+        runs = self._session.generations(self._lineage)
+        if runs and (text := self._session.recipe_text(runs[0].name)):
+            self.recipe_wanted.emit(recipe.with_value(text, "data.corrections", str(path)), runs[0].name)
 
     def _show_calibration(self) -> None:
         lineage = self._study.lineage

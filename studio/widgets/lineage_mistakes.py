@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
 from engine.compare import Suspect
@@ -67,12 +67,14 @@ class LineageMistakes(QWidget):
 
     pair_chosen = Signal(int, int)
     picture_opened = Signal(int, int)
+    correction_asked = Signal(tuple)  # of Suspect
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lists: Mapping[Kind, Listed] = {}
         self._classes: tuple[str, ...] = ()
         self._files: tuple[str, ...] = ()
+        self._found: tuple[Suspect, ...] = ()
         self.flow = MistakesFlow()
         self._twin = Twin(scrolling(self.flow), self.flow.table, "Mistakes from generation to generation")
         self._flow_note = EmptyNote()
@@ -117,6 +119,11 @@ class LineageMistakes(QWidget):
 
     def _suspect_card(self) -> Card:
         self._suspect_head = Card("Suspect labels", ruled=True)
+        self.correct = theme.dress(QPushButton("Correct"), small=True)
+        self.correct.setToolTip("Write corrected labels to a file of their own, for a recipe to use")
+        self.correct.setVisible(False)
+        self.correct.clicked.connect(lambda: self.correction_asked.emit(self._found))
+        self._suspect_head.head.addWidget(self.correct)
         caveat = theme.dress(QLabel(CAVEAT), small=True, muted=True)
         caveat.setWordWrap(True)
         caveat.setContentsMargins(12, 0, 12, 0)
@@ -154,6 +161,8 @@ class LineageMistakes(QWidget):
     def show_suspects(self, found: Sequence[Suspect], classes: Sequence[str], note: str = "") -> None:
         self._suspect_head.show_title("Suspect labels", f"{words.count(len(found))} found" if not note else "")
         self._caveat.setVisible(bool(found))
+        self._found = tuple(found)
+        self.correct.setVisible(bool(found) and not note)
         if note or not found:
             self.suspects.say(
                 note or "No label is contradicted",
