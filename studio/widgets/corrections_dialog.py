@@ -42,6 +42,7 @@ class CorrectionsDialog(QDialog):
         self.setWindowTitle("Correct labels")
         self._suspects, self._names, self._classes = list(suspects), names, classes
         self.list = QListWidget()
+        self.list.setSpacing(theme.px(2))
         self.how = theme.quiet_field(QComboBox())
         self.path = QLineEdit(str(file))
         self.browse, self.all, self.none = QPushButton("Choose"), QPushButton("All"), QPushButton("None")
