@@ -1,12 +1,9 @@
 """The table of acts: every one has a way by keyboard, no two keys collide, and what the sheet says is what the keys do."""
 
-import itertools
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import recorded
@@ -330,19 +327,6 @@ def test_that_only_the_best_are_shown_and_the_rest_is_counted() -> None:
     assert len(found) == finding.MOST and many == 300
 
 
-@pytest.mark.parametrize("question", ["d", "digits", "s7 f1", "dgtf1", "zqx"])
-def test_that_a_keystroke_among_ten_thousand_runs_is_quick(question: str) -> None:
-    index = entries(*(f"digits{i} F{i % 4} seed {i % 10}" for i in range(10_000)))
-    took = min(_timed(lambda: index.search(question)) for _ in range(3))
-    assert took < 0.05, f"{1000 * took:.0f} ms"
-
-
-def _timed(act: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
-
-
 def test_that_the_palette_opens_finds_and_does(window: MainWindow) -> None:
     QTest.keySequence(window, QKeySequence("Ctrl+K"))
     finder = window.finder
@@ -410,24 +394,6 @@ def test_that_the_filter_of_a_page_is_a_key_away(window: MainWindow) -> None:
     window.show_view("data")
     QTest.keySequence(window, QKeySequence("Ctrl+F"))
     assert "nothing to filter" in window.notice.words.text()
-
-
-def test_that_opening_the_palette_on_ten_thousand_runs_is_quick(window: MainWindow) -> None:
-    """Runs as the session holds them, without their folders."""
-    [first, *_] = window.session.runs
-    recipes = (msgspec.structs.replace(first.recipe, lineage=f"l{i}", seed=i) for i in range(10_000))
-    known = itertools.starmap(_stand_in, ((first, recipe) for recipe in recipes))
-    window.session._watch.followed = {one.name: one for one in known}
-    began = time.perf_counter()
-    index = Index(window._deeds.entries())
-    took = time.perf_counter() - began
-    assert len(index) > 20_000 and took < 1.0, f"{1000 * took:.0f} ms"
-
-
-def _stand_in(like, recipe):
-    from studio.session import Followed
-
-    return Followed(Run(like.run.workspace / f"{recipe.lineage}-s{recipe.seed}-F0"), like.tail, recipe=recipe, loaded=True)
 
 
 def test_that_the_focus_goes_to_what_tab_would_reach(window: MainWindow) -> None:
