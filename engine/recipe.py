@@ -541,10 +541,9 @@ def _make_whole(table: Any, start: Path) -> None:
     for name, key in NAMED_FILES:
         part = table.get(name)
         path = part.get(key) if isinstance(part, Mapping) else None
-        if isinstance(path, str) and run_of_weights(path)[0] and name != "data":
+        if not isinstance(path, str) or not path or (name != "data" and run_of_weights(path)[0]):
             continue
-        its_own = name != "data" or key == "corrections" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled))
-        if isinstance(path, str) and path and its_own:
+        if name != "data" or key == "corrections" or part.get(TAG) in (tag_of(Folder), tag_of(Unlabelled)):
             part[key] = whole_path(path, start)
 
 
