@@ -247,7 +247,8 @@ def recent(asked: Iterable[Data]) -> list[tuple[str, str, Table]]:
         if not is_folder(tag_of(type(one))):
             continue
         said = msgspec.to_builtins(one)
-        table = {key: said[key] for key in (TAG, *SPLITTING) if key in said and said[key] != _default(one, key)}
+        chosen = (key for key in (TAG, *SPLITTING) if key in said and (key == "path" or said[key] != _default(one, key)))
+        table = {key: said[key] for key in chosen}
         table |= {key: said[key] for key in ("size", "colour") if key in said}
         tables.setdefault(tuple(map(str, table.items())), table)
     return [(f"{title(table)}, {_shape_words(table)}", str(table["path"]), table) for table in tables.values()]

@@ -41,8 +41,10 @@ def of_image(image: QImage, name: str) -> Looked:
     return Looked(name, content, {"png": content})
 
 
-def held_in(held: QMimeData) -> Looked | None:
-    """A picture file, or the pixels of a picture; None for anything else."""
+def held_in(held: QMimeData | None) -> Looked | None:
+    """A picture file, or the pixels of a picture; None for anything else. A clipboard that holds nothing may give None."""
+    if held is None:
+        return None
     files = [Path(url.toLocalFile()) for url in held.urls() if url.isLocalFile()]
     found = next((path for path in files if path.suffix.lower() in ENDINGS and path.is_file()), None)
     if found is not None:
