@@ -202,7 +202,7 @@ def kinds() -> dict[str, type[Struct]]:
 
 def is_folder(kind: str) -> bool:
     """Whether a data set of this kind is a folder that a person names."""
-    return any(recipe_fields.is_path(one) for one in _fields(kind))
+    return any(recipe_fields.is_path(one) and not recipe_fields.is_file(one) for one in _fields(kind))
 
 
 def folder_kind() -> str:
@@ -247,8 +247,7 @@ def recent(asked: Iterable[Data]) -> list[tuple[str, str, Table]]:
         if not is_folder(tag_of(type(one))):
             continue
         said = msgspec.to_builtins(one)
-        chosen = (key for key in (TAG, *SPLITTING) if key in said and (key == "path" or said[key] != _default(one, key)))
-        table = {key: said[key] for key in chosen}
+        table = {key: said[key] for key in (TAG, *SPLITTING) if key in said and said[key] != _default(one, key)}
         table |= {key: said[key] for key in ("size", "colour") if key in said}
         tables.setdefault(tuple(map(str, table.items())), table)
     return [(f"{title(table)}, {_shape_words(table)}", str(table["path"]), table) for table in tables.values()]

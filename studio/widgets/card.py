@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyleOption, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QStyleOption, QVBoxLayout, QWidget
 
 from studio import theme
 
@@ -86,3 +86,12 @@ class Card(QFrame):
 def rule(upright: bool = False) -> QFrame:
     """A line of one pixel, across or upright."""
     return theme.dress(QFrame(), rule="upright" if upright else "true")
+
+
+def scrolling(drawing: QWidget) -> QScrollArea:
+    """A drawing that may need more room than there is scrolls; the page does not grow."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(drawing)
+    return area

@@ -13,6 +13,7 @@ from studio import fork_model, live_curves, live_pages, theme
 from studio.fork_model import Family
 from studio.live_curves import MOST_RUNS
 from studio.session import Followed
+from studio.widgets.card import scrolling
 from studio.widgets.chart_slot import ChartSlot
 from studio.widgets.cursor import Cursor
 from studio.widgets.empty import EmptyNote
@@ -84,7 +85,7 @@ class ForkRoom(QWidget):
 
     def _draw(self) -> None:
         family = self.family
-        self._pages.setCurrentWidget(self._note if family is None else self._charts)
+        self._pages.setCurrentWidget(self._note if family is None else self._area)
         self.axis.setVisible(family is not None)
         if family is None:
             return
@@ -167,7 +168,8 @@ class ForkRoom(QWidget):
         inside.setSpacing(8)
         inside.addLayout(charts, 1)
         inside.addWidget(self.table)
-        for page in (self._charts, self._note):
+        self._area = scrolling(self._charts)  # a low window scrolls here, and need not grow
+        for page in (self._area, self._note):
             self._pages.addWidget(page)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

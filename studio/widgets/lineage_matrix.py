@@ -9,8 +9,8 @@ from engine import words
 from studio import theme
 from studio.lineage_pictures import Agreement, Listed, Pictures
 from studio.widgets.agreement_matrix import AgreementMatrix
-from studio.widgets.card import Card
-from studio.widgets.lineage_mistakes import ListOrNote, scrolling
+from studio.widgets.card import Card, scrolling
+from studio.widgets.lineage_mistakes import ListOrNote
 from studio.widgets.mistake_list import mistake_row
 from studio.widgets.table_twin import Twin
 

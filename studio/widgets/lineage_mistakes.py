@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine import words
 from engine.compare import Suspect
 from studio import theme
 from studio.lineage_pictures import KINDS, Flow, Kind, Listed, Pictures
-from studio.widgets.card import Card, ElidedLabel
+from studio.widgets.card import Card, ElidedLabel, scrolling
 from studio.widgets.empty import EmptyNote
 from studio.widgets.mistake_list import PictureList, mistake_row, suspect_row
 from studio.widgets.mistakes_flow import MistakesFlow
@@ -51,15 +51,6 @@ class ListOrNote(QStackedWidget):
 
     def show_list(self) -> None:
         self.setCurrentWidget(self._listed)
-
-
-def scrolling(drawing: QWidget) -> QScrollArea:
-    """A drawing that needs more room with every generation scrolls; the page does not grow."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(drawing)
-    return area
 
 
 class LineageMistakes(QWidget):
