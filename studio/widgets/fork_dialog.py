@@ -5,17 +5,15 @@ Given the runs that could be forked, it gives what was asked; who carries it out
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,56 +23,11 @@ from engine.forkable import why_fixed
 from studio import fork_model, live_facts, recipe_fields, theme
 from studio.fork_model import Beginning
 from studio.session import Followed
+from studio.widgets.field_row import Choice, FieldRow, grow
 
 FIRST = ("method.momentum", "method.momentum_final", "method.teacher_temp", "optimizer.lr", "optimizer.weight_decay")
 TABLES = ("method", "optimizer", "schedule", "augment", "training", "watch")
 WIDE = 560  # at scale 1
-
-
-class Change(QWidget):
-    """A field and what it is to be. `edited` when either is another."""
-
-    edited = Signal()
-    gone = Signal()
-
-    def __init__(self, one: Followed, avoid: Sequence[str]) -> None:
-        super().__init__()
-        self.field, self.value = theme.quiet_field(QComboBox()), QLineEdit()
-        self.remove = theme.put_icon(theme.dress(QToolButton(), flat=True, small=True), "close", "text2")
-        self.remove.setAccessibleName("Leave this change out")
-        self.remove.setToolTip("Leave this change out")
-        self.field.setAccessibleName("Field to change")
-        self.value.setAccessibleName("Its new value")
-        self.field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.field.setMinimumContentsLength(24)
-        for path, label in changeable(one):
-            self.field.addItem(f"{label}  ({path})", path)
-        self.field.setCurrentIndex(next((i for i in range(self.field.count()) if self.field.itemData(i) not in avoid), 0))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.field, 3)
-        row.addWidget(self.value, 2)
-        row.addWidget(self.remove)
-        self._one = one
-        self.field.currentIndexChanged.connect(self._show_present)
-        self.value.textChanged.connect(self.edited)
-        self.remove.clicked.connect(self.gone)
-        self._show_present()
-
-    @property
-    def path(self) -> str:
-        return str(self.field.currentData() or "")
-
-    @property
-    def said(self) -> str:
-        """ "method.momentum=0.5"; empty while there is no value."""
-        text = self.value.text().strip()
-        return f"{self.path}={text}" if self.path and text else ""
-
-    def _show_present(self) -> None:
-        now = live_facts.in_force(self._one, self.path)
-        self.value.setPlaceholderText("" if now is None else f"now {now}")
-        self.edited.emit()
 
 
 class ForkDialog(QDialog):
@@ -88,12 +41,14 @@ class ForkDialog(QDialog):
         self.setWindowTitle("New fork")
         self._runs = {one.name: one for one in runs if fork_model.beginnings(one.run)}
         self.run, self.step = QComboBox(), QComboBox()
-        self.changes: list[Change] = []
+        self.changes: list[FieldRow] = []
         self.more = theme.put_icon(theme.dress(QPushButton("Another change"), small=True), "plus", "text", 14)
         self.line = theme.dress(QLabel(), mono=True, small=True, muted=True)
         self.problem = theme.dress(QLabel(), state="bad")
         self.queue, self.start, self.cancel = QPushButton("Add to queue"), QPushButton("Start now"), QPushButton("Cancel")
         self._rows = QVBoxLayout()
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(lambda: grow(self))
         self._lay_out()
         self._listen()
         for name, one in self._runs.items():
@@ -128,11 +83,11 @@ class ForkDialog(QDialog):
         self.show_busy(False)
         self.problem.setText(sentence)
 
-    def add_change(self) -> Change | None:
+    def add_change(self) -> FieldRow | None:
         """A row for one more field."""
         if self.one is None:
             return None
-        row = Change(self.one, [each.path for each in self.changes])
+        row = FieldRow(changeable(self.one), [each.path for each in self.changes], "Field to change", "Its new value")
         row.edited.connect(self._tell)
         row.gone.connect(lambda: self._drop(row))
         self.changes.append(row)
@@ -140,7 +95,7 @@ class ForkDialog(QDialog):
         self._tell()
         return row
 
-    def _drop(self, row: Change) -> None:
+    def _drop(self, row: FieldRow) -> None:
         self.changes.remove(row)
         row.hide()
         row.deleteLater()
@@ -158,6 +113,7 @@ class ForkDialog(QDialog):
     def _tell(self) -> None:
         said = self.words()
         there = bool(said)
+        self._soon.start()  # a new row has its height only when it is dressed
         self.line.setText(f"filial {' '.join(said)}" if there else "No run here has a checkpoint to go on from yet.")
         for button in (self.queue, self.start):
             button.setEnabled(there)
@@ -208,17 +164,22 @@ class ForkDialog(QDialog):
         self.setMinimumWidth(theme.px(WIDE))
 
 
-def changeable(one: Followed) -> list[tuple[str, str]]:
-    """Fields that a fork of this run may change, as (path, label): those of the momentum laboratory first."""
+def changeable(one: Followed) -> list[Choice]:
+    """Fields that a fork of this run may change: those of the momentum laboratory first."""
     if one.recipe is None:
         return []
     table = recipe.to_table(one.recipe)
     found = [
-        (field.path, recipe_fields.label_of(field))
+        Choice(field.path, recipe_fields.label_of(field), _now(one, field.path))
         for field in recipe_fields.in_force(table)
         if field.path.partition(".")[0] in TABLES and not why_fixed(field.path) and not recipe_fields.is_unused(field, table)
     ]
-    return sorted(found, key=lambda each: FIRST.index(each[0]) if each[0] in FIRST else len(FIRST))
+    return sorted(found, key=lambda each: FIRST.index(each.path) if each.path in FIRST else len(FIRST))
+
+
+def _now(one: Followed, path: str) -> str:
+    value = live_facts.in_force(one, path)
+    return "" if value is None else str(value)
 
 
 def _step_words(one: Followed | None, begin: Beginning) -> str:

@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,58 +20,14 @@ from engine import grid, recipe, words
 from engine.fields import RecipeErrors
 from engine.recipe import Recipe, RecipeFile
 from studio import recipe_fields, theme
+from studio.widgets.field_row import Choice, FieldRow, grow
 
 FIRST = ("optimizer.lr", "training.batch", "training.epochs", "model.width", "method.temperature", "optimizer.weight_decay")
 WIDE = 580  # at scale 1
+EXAMPLE = "such as 0.1, 0.03 or 1..9:5"
+HINT = "Values with commas between, 1..9:5 for five evenly spread, 1e-4..1e-1:log4 for four by factors"
 NAMED = 3  # lineages in a sentence; the rest is counted
 Seconds = Callable[[Recipe], float | None]  # how long all runs of a recipe take; None where nobody knows
-
-
-class AxisRow(QWidget):
-    """A field and its values. `edited` when either is another."""
-
-    edited = Signal()
-    gone = Signal()
-
-    def __init__(self, fields: Sequence[tuple[str, str, str]], avoid: Sequence[str]) -> None:
-        super().__init__()
-        self.field, self.values = theme.quiet_field(QComboBox()), QLineEdit()
-        self.remove = theme.put_icon(theme.dress(QToolButton(), flat=True, small=True), "close", "text2")
-        self.remove.setAccessibleName("Leave this field out")
-        self.remove.setToolTip("Leave this field out")
-        self.field.setAccessibleName("Field of the grid")
-        self.values.setAccessibleName("Its values")
-        self.values.setToolTip("Values with commas between, 1..9:5 for five evenly spread, 1e-4..1e-1:log4 for four by factors")
-        self.field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.field.setMinimumContentsLength(24)
-        for path, label, now in fields:
-            self.field.addItem(f"{label}  ({path})", (path, now))
-        free = (i for i in range(self.field.count()) if self.field.itemData(i)[0] not in avoid)
-        self.field.setCurrentIndex(next(free, 0))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.field, 3)
-        row.addWidget(self.values, 3)
-        row.addWidget(self.remove)
-        self.field.currentIndexChanged.connect(self._show_present)
-        self.values.textChanged.connect(self.edited)
-        self.remove.clicked.connect(self.gone)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._show_present()
-
-    @property
-    def path(self) -> str:
-        return str((self.field.currentData() or ("", ""))[0])
-
-    @property
-    def said(self) -> str:
-        """ "optimizer.lr=0.1,0.03"; empty while there are no values."""
-        text = self.values.text().strip().rstrip(",").replace(words.MINUS, "-")
-        return f"{self.path}={text}" if text else ""
-
-    def _show_present(self) -> None:
-        self.values.setPlaceholderText(f"now {(self.field.currentData() or ('', ''))[1]}; such as 0.1, 0.03 or 1..9:5")
-        self.edited.emit()
 
 
 class GridDialog(QDialog):
@@ -89,7 +42,7 @@ class GridDialog(QDialog):
         self.setWindowTitle("Add a grid")
         self._text, self._source, self._seconds = text, source, seconds
         self._fields = offered(recipe.read_text(text).recipe)
-        self.rows: list[AxisRow] = []
+        self.rows: list[FieldRow] = []
         self.files: list[RecipeFile] = []
         self.more = theme.put_icon(theme.dress(QPushButton("Another field"), small=True), "plus", "text", 14)
         self.summary, self.names = QLabel(), theme.dress(QLabel(), small=True, muted=True)
@@ -98,7 +51,7 @@ class GridDialog(QDialog):
         self.queue, self.cancel = QPushButton("Add to queue"), QPushButton("Cancel")
         self._places = QVBoxLayout()
         self._soon = QTimer(self, singleShot=True, interval=0)
-        self._soon.timeout.connect(self._grow)
+        self._soon.timeout.connect(lambda: grow(self))
         self._lay_out()
         self.more.clicked.connect(self.add_row)
         self.queue.clicked.connect(lambda: self.asked.emit(self.files))
@@ -108,8 +61,9 @@ class GridDialog(QDialog):
     def show_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
 
-    def add_row(self) -> AxisRow:
-        row = AxisRow(self._fields, [each.path for each in self.rows])
+    def add_row(self) -> FieldRow:
+        row = FieldRow(self._fields, [each.path for each in self.rows], "Field of the grid", "Its values", EXAMPLE)
+        row.values.setToolTip(HINT)
         row.edited.connect(self._tell)
         row.gone.connect(lambda: self._drop(row))
         self.rows.append(row)
@@ -118,7 +72,7 @@ class GridDialog(QDialog):
         row.values.setFocus(Qt.FocusReason.OtherFocusReason)
         return row
 
-    def _drop(self, row: AxisRow) -> None:
+    def _drop(self, row: FieldRow) -> None:
         self.rows.remove(row)
         row.hide()
         row.deleteLater()
@@ -142,12 +96,6 @@ class GridDialog(QDialog):
         for label in (self.names, self.line, self.problem):
             label.setVisible(bool(label.text()))
         self._soon.start()  # a new row has its height only when it is dressed
-
-    def _grow(self) -> None:
-        """A row more, or a sentence, wants room that a dialog does not take by itself."""
-        if (layout := self.layout()) is not None:
-            layout.activate()
-            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
 
     def _summary(self) -> str:
         """ "6 lineages, 18 runs, about 2 h in all"."""
@@ -192,15 +140,15 @@ class GridDialog(QDialog):
         self.setMinimumWidth(theme.px(WIDE))
 
 
-def offered(asked: Recipe) -> list[tuple[str, str, str]]:
-    """(path, label, present value) of the fields in force that a grid can be made of, those that are asked for most first."""
+def offered(asked: Recipe) -> list[Choice]:
+    """The fields in force that a grid can be made of, those that are asked for most first."""
     table = recipe.to_table(asked)
     found = [
-        (field.path, recipe_fields.label_of(field), recipe_fields.text_of(recipe.flat(table).get(field.path)))
+        Choice(field.path, recipe_fields.label_of(field), recipe_fields.text_of(recipe.flat(table).get(field.path)))
         for field in recipe_fields.in_force(table)
         if field.path not in grid.OUTSIDE and field.kind != "integers" and not recipe_fields.is_unused(field, table)
     ]
-    return sorted(found, key=lambda each: FIRST.index(each[0]) if each[0] in FIRST else len(FIRST))
+    return sorted(found, key=lambda each: FIRST.index(each.path) if each.path in FIRST else len(FIRST))
 
 
 def _named(names: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def test_that_what_was_changed_is_read_from_what_was_in_force(tmp_path: Path) ->
 
 
 def test_that_only_what_a_checkpoint_leaves_open_can_be_changed(forked: Path) -> None:  # noqa: F811
-    paths = [path for path, _ in changeable(follow(forked)[0])]
+    paths = [one.path for one in changeable(follow(forked)[0])]
     assert paths[0] == "optimizer.lr" and "training.epochs" in paths
     assert not {"training.batch", "method.name", "model.name", "seed", "lineage", "data.name"} & set(paths)
 
@@ -115,8 +115,8 @@ def test_that_the_dialog_says_the_command_it_carries_out(dialog: tuple[Generatio
     _, asks = dialog
     assert asks.words() == ["fork", "digits-s0-F0", "--at", "20", "--queue"] and asks.run.count() == 1
     first = asks.changes[0]
-    assert first.path == "optimizer.lr" and first.value.placeholderText().startswith("now ")
-    first.value.setText("0.5")
+    assert first.path == "optimizer.lr" and first.values.placeholderText().startswith("now ")
+    first.values.setText("0.5")
     asks.more.click()
     assert asks.changes[1].path != "optimizer.lr", "another field is proposed"
     asks.step.setCurrentIndex(1)
