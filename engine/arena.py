@@ -146,8 +146,8 @@ def _recipe(file: RecipeFile, name: str, **tables: Mapping[str, Any]) -> RecipeF
     document = tomlkit.parse(file.text())
     for key in ("generations", "teacher_model"):
         document.pop(key, None)
-    if folders := recipe.folders_of(file.recipe.data):
-        document["data"].update(folders)
+    if files := recipe.files_of(file.recipe.data):
+        document["data"].update(files)
     if file.recipe.model.weights and name != LARGE:
         document["model"]["weights"] = file.recipe.model.weights
     document["lineage"] = f"{file.recipe.lineage}-{name}"

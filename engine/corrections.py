@@ -72,12 +72,20 @@ def applied(corrections: Corrections, train: Index, labels: Index) -> tuple[Inde
     return train[kept], corrected[kept]
 
 
-def write(path: Path, corrected: Mapping[str, str]) -> int:
+def free_file(folder: Path, lineage: str) -> Path:
+    """A file that no recipe can have named yet: runs hold to the file they began with, so it must not change."""
+    numbers = (number for number in range(1, 1_000_000) if not (folder / f"corrections-{lineage}-{number}.csv").exists())
+    return folder / f"corrections-{lineage}-{next(numbers)}.csv"
+
+
+def write(path: Path, corrected: Mapping[str, str], begun: str = "") -> int:
     """Add these to what the file says already, a picture's newest label in force; how many lines it has now.
 
-    The file is replaced whole. Raises RecipeError if what is there is no file of corrections, OSError if it cannot be written.
+    A new file begins with what `begun` says, the corrections in force before. The file is replaced whole. Raises RecipeError
+    if what is there is no file of corrections, OSError if it cannot be written.
     """
-    before = {picture: label for _, picture, label in _lines(_bytes(path), str(path))} if path.exists() else {}
+    source = path if path.exists() else Path(begun) if begun else None
+    before = {picture: label for _, picture, label in _lines(_bytes(source), str(source))} if source else {}
     together = {**before, **corrected}
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")

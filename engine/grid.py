@@ -82,7 +82,11 @@ def expand(text: str, axes: Sequence[Axis], sets: Sequence[str] = (), source: st
     if size > MOST:
         raise _error(axes[-1].path, f"makes {size:,} lineages together with the others; {MOST:,} is the most")
     lineage = recipe.read_text(text, sets, source).recipe.lineage
-    return [_one(text, lineage, tuple(zip((a.path for a in axes), values)), sets, source) for values in _product(axes)]
+    made = [_one(text, lineage, tuple(zip((a.path for a in axes), values)), sets, source) for values in _product(axes)]
+    names = [one.recipe.lineage for one in made]
+    if same := next((name for name in names if names.count(name) > 1), ""):
+        raise _error(axes[-1].path, f"two of its values would be named alike ({same}); take one of them out")
+    return made
 
 
 def _product(axes: Sequence[Axis]) -> Iterator[tuple[str, ...]]:

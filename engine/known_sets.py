@@ -17,7 +17,6 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine import processes
 from engine.run import Refused
 from engine.words import count, size
 
@@ -91,14 +91,23 @@ def fetch(name: str, data_folder: Path, tell: Tell) -> dict[str, Any]:
     known = KNOWN.get(name)
     if known is None:
         raise Refused(f"there is no known data set {name!r}; there are {', '.join(KNOWN)}")
-    if not is_here(name, data_folder):
-        aside = data_folder / f".fetching-{name}"
-        aside.mkdir(parents=True, exist_ok=True)
-        _refuse_without_room(known, aside)
-        _fetch_all(known, aside, tell)
-        _unpack(known, aside, place(name, data_folder), tell)
-        shutil.rmtree(aside, ignore_errors=True)
+    data_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with processes.hold(data_folder / f".fetching-{name}.lock", timeout_s=0):
+            if not is_here(name, data_folder):
+                _bring(known, data_folder / f".fetching-{name}", place(name, data_folder), tell)
+    except processes.Held:
+        raise Refused(f"{known.title} is being fetched already; wait for that to end, or cancel it") from None
     return table(name, data_folder)
+
+
+def _bring(known: Known, aside: Path, target: Path, tell: Tell) -> None:
+    """Fetch and unpack beside, then take the name."""
+    aside.mkdir(exist_ok=True)
+    _refuse_without_room(known, aside)
+    _fetch_all(known, aside, tell)
+    _unpack(known, aside, target, tell)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _refuse_without_room(known: Known, aside: Path) -> None:
@@ -186,8 +195,7 @@ def _unpack(known: Known, aside: Path, target: Path, tell: Tell) -> None:
         else:
             picture.save(folder / name, compress_level=1)
     tell(1.0, f"{known.title} is here")
-    with suppress(FileExistsError):  # another window was faster
-        made.rename(target)
+    made.rename(target)
 
 
 class _OnlyArrays(pickle.Unpickler):

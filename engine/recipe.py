@@ -387,11 +387,14 @@ class RecipeFile:
     def runs(self) -> Iterator[tuple[RunRecipe, str]]:
         """Each run's recipe and the text of its recipe.toml, in the order in which they are trained.
 
-        Raises RecipeErrors if the pictures or weights are not there, so that no run is made that cannot begin.
+        Raises RecipeErrors if the pictures, corrections or weights are not there, so that no run is made that cannot begin.
         """
         missing = list(folders_missing(self.recipe.data))
         if missing:
             raise RecipeErrors(missing)
+        if (corrected := self.recipe.data.corrections) and not Path(corrected).is_file():
+            problem = f"{corrected} is no file; write the file of corrections, or leave it empty to correct nothing"
+            raise RecipeErrors([RecipeError("data.corrections", problem)])
         for table in ("model", "teacher_model"):
             if (weights := file_of_weights(getattr(self.recipe, table))) and not Path(weights).is_file():
                 problem = f"{weights} is no file; write the file of weights, or leave it empty to start at random"
@@ -426,8 +429,8 @@ class RecipeFile:
         own: dict[str, Any] = {"seed": seed, "generation": generation}
         if teacher := run_name(lineage, seed, generation - 1) if generation else outside:
             own["teacher"] = teacher
-        if folders := folders_of(self.recipe.data):
-            document["data"].update(folders)
+        if files := files_of(self.recipe.data):
+            document["data"].update(files)
         document.update(own)  # tomlkit puts plain values before the first table
         return tomlkit.dumps(document)
 
@@ -567,6 +570,11 @@ def is_archive(path: str) -> bool:
 def is_label_file(path: str) -> bool:
     """Whether a file of this name says which picture shows what."""
     return path.lower().endswith(LABEL_FILES)
+
+
+def files_of(data: Data) -> dict[str, str]:
+    """All that the data names on disk, by the name of the field."""
+    return folders_of(data) | ({"corrections": data.corrections} if data.corrections else {})
 
 
 def folders_missing(data: Data, remedy: str = "") -> Iterator[RecipeError]:

@@ -162,7 +162,15 @@ class Training:
         if not path.exists():
             processes.write_aside(path, msgspec.json.format(card, indent=1))
         elif described(path.read_bytes()) != described(card):
-            raise Failed(f"the data is not what this run began with: {path} describes other pictures. Bring the old data back")
+            raise Failed(f"the data is not what this run began with: {path} describes {self._other()}. Bring the old data back")
+
+    def _other(self) -> str:
+        """What of the data is another: the corrections of its labels, or the pictures."""
+        before = (self.run.data() or {}).get("corrections")
+        now = self.data.corrected.card() if self.data.corrected else None
+        return (
+            "pictures" if before == now else f"other labels than {self.asked.data.corrections or 'data.corrections'} gives now"
+        )
 
     def build(self) -> None:
         """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""

@@ -303,7 +303,8 @@ class MainWindow(QMainWindow):
     def _lead_on_to_foot(self) -> None:
         """Tab goes on from a page to notice and strip: Qt appends what joins a window to the end of its chain."""
         focus = self.focusWidget()
-        self._foot.setParent(None)
+        aside = QWidget()  # another window; with none, the foot would be Python's to delete
+        self._foot.setParent(aside)
         self._body.addWidget(self._foot)
         self._foot.show()
         if focus is not None and self._foot.isAncestorOf(focus):

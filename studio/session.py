@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -402,6 +402,11 @@ class Session(QObject):
     def start_queue(self) -> None:
         """Work through the queue, here, until nothing in it can be started."""
         self._begin()
+
+    def start_new(self, waited: Container[str]) -> None:
+        """What was queued since these waited comes first; see that it is worked through."""
+        if self._asked(lambda: self._order.move([name for name in self._order.names() if name not in waited], 0)):
+            self._begin()
 
     def hold_queue(self) -> bool:
         """The run at work goes on; nothing is started after it."""

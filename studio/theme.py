@@ -19,7 +19,6 @@ and makes Qt look again. The properties the style sheet knows, on the classes it
 All lengths are pixels at scale 1; type is in points. Colours are "#RRGGBB" strings named as in the design.
 """
 
-import functools
 import sys
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -150,8 +149,6 @@ def _hex(token: str) -> str:
 
 def apply(app: QApplication, choice: Choice = "system", scale: float = 1.0) -> None:
     """Dress the application and everything alive in it. `system` follows the desktop; unknown counts as light."""
-    _font.cache_clear()  # the system may have another one since
-    _metrics.cache_clear()
     _look.choice, _look.scale = choice, min(max(scale, SMALLEST), LARGEST)
     _look.palette = DARK if choice == "dark" or (choice == "system" and _system_is_dark()) else LIGHT
     _follow_system(app)
@@ -268,28 +265,17 @@ def points(kind: Kind) -> float:
 
 def font(kind: Kind = "body", bold: bool = False) -> QFont:
     """A font of the design, with tabular figures, for those who paint themselves."""
-    return QFont(_font(kind, bold, _look.scale))
-
-
-def metrics(kind: Kind = "body") -> QFontMetrics:
-    """How wide text of a kind is."""
-    return _metrics(kind, _look.scale)
-
-
-@functools.lru_cache
-def _metrics(kind: Kind, scale: float) -> QFontMetrics:
-    return QFontMetrics(_font(kind, False, scale))
-
-
-@functools.lru_cache
-def _font(kind: Kind, bold: bool, scale: float) -> QFont:
-    """Kept: asking the system is most of what it takes to paint a row of a table."""
     wanted = QFontDatabase.SystemFont.FixedFont if kind == "mono" else QFontDatabase.SystemFont.GeneralFont
     chosen = QFontDatabase.systemFont(wanted)
     chosen.setPointSizeF(points(kind))
     chosen.setBold(bold)
     chosen.setFeature(QFont.Tag("tnum"), 1)
     return chosen
+
+
+def metrics(kind: Kind = "body") -> QFontMetrics:
+    """How wide text of a kind is. Made anew each time: fonts kept from call to call bring Qt's binding down later."""
+    return QFontMetrics(font(kind))
 
 
 # Icons ----------------------------------------------------------------------------------------------------------

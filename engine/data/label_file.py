@@ -12,6 +12,7 @@ meant is a RecipeError for data.path with line, column and value; a file that is
 import csv
 import hashlib
 import io
+import posixpath
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -117,7 +118,8 @@ def _row(path: Path, line: int, cells: list[str], places: Mapping[str, int]) -> 
     split = value.get("split", "")
     if split.lower() not in PARTS:
         raise _error(path, f"line {line}, column split: {split!r} is none of train, val and test; write one, or leave it empty")
-    return Row(line, value["file"].replace("\\", "/"), value["label"], PARTS[split.lower()])
+    file = posixpath.normpath(value["file"].replace("\\", "/"))  # so that a picture written in two ways is one
+    return Row(line, file, value["label"], PARTS[split.lower()])
 
 
 def _classes(path: Path, rows: list[Row], learned: str) -> tuple[str, ...]:

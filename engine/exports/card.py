@@ -27,7 +27,7 @@ from engine.study import Study, study
 
 VERSION = 1
 CARD, PAGE = "card.json", "MODEL.md"
-PATHS = ("data.path", "data.eval_path", "model.weights")
+PATHS = ("data.path", "data.eval_path", "data.corrections", "model.weights")
 UNSAID = ("license", "intended_use", "limitations")  # for a person to fill in
 
 
@@ -171,7 +171,10 @@ def _teachers(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def _file(weights: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"file": Path(weights["path"]).name, "sha256": weights["sha256"]} if weights else {}
+    if not weights:
+        return {}
+    of_run = {key: weights[key] for key in ("run", "step") if weights.get(key)}
+    return {"file": Path(weights["path"]).name, "sha256": weights["sha256"], **of_run}
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

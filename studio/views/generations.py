@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import shiboken6
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -84,7 +85,7 @@ class GenerationsView(QWidget):
         self._drawn: Hashable = None  # what of the runs is on the page
         self._asked: dict[str, Hashable] = {}  # what each part of the page shows or waits for
         self._folded_by_hand = False
-        self._later = Later(self)
+        self._later, self._forking = Later(self), Later(self)  # a fork is made even if another lineage is looked at meanwhile
         self._pause = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self._make_parts()
         self._lay_out()
@@ -257,7 +258,8 @@ class GenerationsView(QWidget):
         runs = self._session.generations(self._lineage)
         all_runs = self._session.lineage(self._lineage)  # a fork is nobody's generation, but it is seen here
         each = tuple((one.name, one.word, one.expected, one.whole, one.loaded, one.place, one.state.count) for one in all_runs)
-        drawn = (each, tuple(self._names()), self._session.loading > 0)
+        beside = tuple((one.name, one.whole) for name in self._beside for one in self._session.generations(name))
+        drawn = (each, tuple(self._names()), self._session.loading > 0, beside)
         if drawn != self._drawn:
             self._drawn = drawn
             self._pause.start()
@@ -459,6 +461,7 @@ class GenerationsView(QWidget):
         self.curves.show_runs(runs)
         names = [name for name in self._names() if name != self._lineage and self._is_alike(name, runs)]
         self._beside = [name for name in self._beside if name in names][:MOST_BESIDE]
+        self._session.wake(one.name for name in self._beside for one in self._session.generations(name))
         self.curves.show_beside({name: self._session.generations(name) for name in self._beside})
         self.curves.offer(names)
         self._judge_beside()
@@ -480,7 +483,8 @@ class GenerationsView(QWidget):
             self._asked.pop("beside", None)
             self.curves.say([])
             return
-        keys = tuple((name, lineage_model.fingerprint(done)) for name, done in finished.items())
+        whole = tuple(one.whole for name in self._beside for one in self._session.generations(name))
+        keys = (whole, *((name, lineage_model.fingerprint(done)) for name, done in finished.items()))
         work = partial(_against, own, finished)
         self._ask("beside", keys, work, self.curves.say)
 
@@ -546,12 +550,17 @@ class GenerationsView(QWidget):
 
     def _offer_corrections(self, found: Sequence[Suspect]) -> None:
         """A dialog over the suspects; what is ticked goes into a file that a recipe can use."""
-        file = self._session.workspace.folder / "data" / f"corrections-{self._lineage}.csv"
+        if self._pictures.array is None:
+            why = self._pictures.problem or "they are still being read"
+            self._session.refused.emit(f"The pictures cannot be named now: {why}.")
+            return
+        begun = next((one.recipe.data.corrections for one in self._session.lineage(self._lineage) if one.recipe), "")
+        file = corrections.free_file(self._session.workspace.folder / "data", self._lineage)
         dialog = CorrectionsDialog(found, self._pictures.files, self._classes(), file, self)
 
         def write(path: Path, corrected: dict[str, str]) -> None:
             try:
-                dialog.show_written(corrections.write(path, corrected))
+                dialog.show_written(corrections.write(path, corrected, begun))
             except RecipeError as error:
                 dialog.show_problem(f"{error.problem}.")
             except OSError as error:
@@ -604,16 +613,20 @@ class GenerationsView(QWidget):
         dialog.open()
 
     def _make_fork(self, dialog: ForkDialog, asked: list[str], at_once: bool) -> None:
+        waited = set(self._session.queue)
+
         def made(problem: str) -> None:
+            there = shiboken6.isValid(dialog)  # a person may have closed it meanwhile
             if problem:
-                dialog.show_problem(problem)
+                dialog.show_problem(problem) if there else self._session.refused.emit(problem)
                 return
-            dialog.close()
+            if there:
+                dialog.close()
             if at_once:
-                self._session.start_queue()
+                self._session.start_new(waited)
 
         workspace = self._session.workspace.folder
-        self._later.ask("fork", lambda: run_verb(asked, workspace), made)
+        self._forking.ask("fork", lambda: run_verb(asked, workspace), made)
 
     def _reveal(self) -> None:
         if self._picture_wanted is not None and not self._later.waits_for("images"):

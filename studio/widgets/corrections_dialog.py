@@ -84,8 +84,12 @@ class CorrectionsDialog(QDialog):
             self.list.addItem(item)
 
     def _tick(self, state: Qt.CheckState) -> None:
+        blocked = self.list.blockSignals(True)  # else each tick would count them all
         for place in range(self.list.count()):
             self.list.item(place).setCheckState(state)
+        self.list.blockSignals(blocked)
+        self.list.viewport().update()
+        self._tell()
 
     def _tell(self) -> None:
         count = len(self.chosen())
@@ -102,6 +106,7 @@ class CorrectionsDialog(QDialog):
     def _listen(self) -> None:
         self.list.itemChanged.connect(lambda _: self._tell())
         self.path.textChanged.connect(self._tell)
+        self.path.textChanged.connect(lambda: self.use.setEnabled(False))  # of another file nothing is written yet
         self.browse.clicked.connect(self._browse)
         self.all.clicked.connect(lambda: self._tick(Qt.CheckState.Checked))
         self.none.clicked.connect(lambda: self._tick(Qt.CheckState.Unchecked))

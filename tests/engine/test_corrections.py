@@ -10,7 +10,7 @@ import toys
 from engine import corrections, recipe
 from engine.corrections import LEFT_OUT
 from engine.data.prepared import Prepared, prepare
-from engine.fields import RecipeError
+from engine.fields import RecipeError, RecipeErrors
 
 CLASSES = ("cat", "dog", "owl")
 TRAIN = np.array([0, 2, 3])
@@ -79,6 +79,14 @@ def test_that_writing_adds_to_what_is_there_and_the_newest_label_holds(tmp_path:
     assert path.read_text(encoding="utf-8") == 'picture,label\ndog/1.png,cat\n"cat, the/1.png",\n'
 
 
+def test_that_a_new_file_begins_with_the_corrections_in_force_and_no_file_in_use_is_written_over(tmp_path: Path) -> None:
+    first = corrections.free_file(tmp_path, "digits")
+    corrections.write(first, {"3": "cat"})
+    second = corrections.free_file(tmp_path, "digits")
+    assert corrections.write(second, {"2": "owl"}, begun=str(first)) == 2 and second != first
+    assert first.read_text(encoding="utf-8") == "picture,label\n3,cat\n"
+
+
 def digits(tmp_path: Path, **data: object) -> Prepared:
     asked, _ = next(toys.single("data.train_size=100", "data.label_noise=0.3").runs())
     return prepare(msgspec.structs.replace(asked, data=msgspec.structs.replace(asked.data, **data)), tmp_path)
@@ -106,5 +114,12 @@ def test_that_wrong_labels_are_corrected_after_they_were_made_wrong_and_nothing_
 def test_that_a_relative_file_starts_where_the_recipe_lies(tmp_path: Path) -> None:
     text = 'version = 1\nlineage = "a"\n[data]\nname = "digits"\ncorrections = "mine.csv"\n'
     (tmp_path / "a.toml").write_text(text, encoding="utf-8")
-    assert recipe.read(str(tmp_path / "a.toml")).recipe.data.corrections == str(tmp_path / "mine.csv")
+    asked = recipe.read(str(tmp_path / "a.toml"))
+    assert asked.recipe.data.corrections == str(tmp_path / "mine.csv")
+    with pytest.raises(RecipeErrors, match="is no file"):
+        next(asked.runs())
+    file(tmp_path)
+    (tmp_path / "corrections.csv").rename(tmp_path / "mine.csv")
+    run, text = next(asked.runs())
+    assert run.data.corrections == recipe.plain_table(text)["data"]["corrections"] == str(tmp_path / "mine.csv")
     assert 'corrections = "b.csv"' in recipe.with_value(text, "data.corrections", "b.csv")

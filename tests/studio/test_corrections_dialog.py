@@ -50,7 +50,7 @@ def test_that_ticked_labels_are_written_and_the_file_opens_in_a_recipe(dialog: D
     assert asks.write.text() == "Write 1 correction" and not asks.use.isEnabled()
     asks.write.click()
     [(picture, label)] = asks.chosen().items()
-    file = tmp_path / "data" / "corrections-digits.csv"
+    file = tmp_path / "data" / "corrections-digits-1.csv"
     assert file.read_text(encoding="utf-8") == f"picture,label\n{picture},{label}\n"
     asks.use.click()
     [(text, like)] = wanted

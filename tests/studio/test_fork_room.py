@@ -135,14 +135,14 @@ def test_that_a_fork_is_asked_for_and_a_refusal_stays_in_the_dialog(
     answers = ["batch: 3 is refused", ""]
     monkeypatch.setattr(module, "run_verb", lambda said, folder: asked.append((said, folder)) or answers[len(asked) - 1])
     begun: list[bool] = []
-    monkeypatch.setattr(view._session, "start_queue", lambda: begun.append(True))
+    monkeypatch.setattr(view._session, "start_new", lambda waited: begun.append(waited == set()))
     button = asks.start if at_once else asks.queue
     button.click()
     assert not button.isEnabled()
-    settle(view, qtbot)
+    qtbot.waitUntil(lambda: not view._forking.busy)
     assert asks.problem.text() == answers[0] and button.isEnabled() and asks.isVisible() and not begun
     button.click()
-    settle(view, qtbot)
+    qtbot.waitUntil(lambda: not view._forking.busy)
     QApplication.processEvents()
     assert asked == [(["fork", "digits-s0-F0", "--at", "20", "--queue"], view._session.workspace.folder)] * 2
     assert view.findChildren(ForkDialog) == [] and begun == [True] * at_once
