@@ -356,7 +356,7 @@ class QueueView(QWidget):
 
     def _offer_columns(self) -> None:
         menu = self.column_menu
-        menu.clear()
+        theme.clear_menu(menu)
         for column in HIDEABLE:
             self._offer_column(menu, HEADS[column], self.table.shows_column(column), partial(self._hide, column))
         menu.addSeparator()
