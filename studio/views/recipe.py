@@ -499,7 +499,7 @@ class RecipeView(QWidget):
         """A learning rate for this batch, a momentum for a half-life: what is used is written into its field."""
         self.sums = CalculatorsDialog(self.open.last, self._facts().steps_per_epoch, self)
         self.sums.used.connect(self._use_sum)
-        self.sums.show()
+        self.sums.open()  # no other recipe can be opened below it, whose field it would write
 
     def _use_sum(self, path: str, value: float) -> None:
         self.open.set(path, value)
