@@ -251,6 +251,8 @@ class QueueView(QWidget):
     def _add_files(self, files: list[RecipeFile]) -> None:
         if self._session.add_grid(files):
             self.grid.close()
+        else:
+            self.grid.show_problem(self._session.refusal)
 
     def _stop(self, way: str) -> None:
         for one in self.chosen()[:1]:

@@ -515,6 +515,8 @@ class RecipeView(QWidget):
             said = f"{words.plural(len(files), 'lineage')} of a grid in the queue."
             self.banner.say(said, [("Look", lambda: self.go.emit("queue"))], "ok")
             self._show()
+        else:
+            self.grid.show_problem(self._session.refusal)
 
     def start_now(self) -> None:
         file = self.open.file
