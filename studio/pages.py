@@ -5,7 +5,8 @@ A page may live on from then; what must be joined to it (its wishes, what was ke
 
 from collections.abc import Callable, Iterator, Mapping
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QWidget
 
 
@@ -70,9 +71,31 @@ class Views(Mapping[str, QWidget]):
         return self[name] if name in self._names and name not in self._pages.lacking else None
 
 
+class _Area(QScrollArea):
+    """Has the keyboard while no control of its page has it, and lets the page have the keys that the page knows.
+
+    The page is called, not sent the event: what is sent goes from child to parent, and would come back here.
+    """
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and (page := self.widget()) is not None:
+            page.event(event)
+            if event.isAccepted():
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if (page := self.widget()) is not None:
+            page.keyPressEvent(event)
+            if event.isAccepted():
+                return
+            event.accept()  # as it came
+        super().keyPressEvent(event)
+
+
 def _scrolling(page: QWidget) -> QScrollArea:
     """A page scrolls where the window is smaller than it can become."""
-    area = QScrollArea()
+    area = _Area()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # keys scroll it; Tab goes from control to control

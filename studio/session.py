@@ -454,6 +454,11 @@ class Session(QObject):
         self._look_again()
         return True
 
+    @property
+    def refusal(self) -> str:
+        """What was said when something was last refused."""
+        return self._refusal
+
     def _refuse(self, sentence: str) -> None:
         self._refusal = sentence
         self.refused.emit(sentence)

@@ -190,6 +190,14 @@ def round_menu(menu: QMenu) -> QMenu:
     return dress(menu, rounded=True)
 
 
+def clear_menu(menu: QMenu) -> None:
+    """Empty a menu that is filled each time it opens: `clear` alone leaves the menus below it alive, as its children."""
+    for act in menu.actions():
+        if (below := act.menu()) is not None:
+            below.deleteLater()
+    menu.clear()
+
+
 def quiet_field(field: F) -> F:
     """A spin box or combo that the wheel turns only while it has the focus; else the page scrolls. Returns it."""
     if isinstance(field, QAbstractSpinBox):

@@ -123,7 +123,7 @@ class Watch:
         one.host, one.heard_at, one.changed_at = kept.host, kept.heard_at, kept.marks.events[0] / 1e9
         one.word = derive(one.state, Vital())
         one.notes = kept.notes
-        self._marks[run.name] = kept.marks
+        self._marks[run.name], self._note_marks[run.name] = kept.marks, kept.marks.notes
         return one
 
     # ---- who is looked at -------------------------------------------------------------------------------------------------
@@ -139,19 +139,23 @@ class Watch:
         for _ in range(len(runs)):
             one = runs[self._turn % len(runs)]
             self._turn += 1
-            if one.loaded and not _is_busy(one) and self._has_moved(one):
-                self._take_notice(one)
+            moved = self._moved_of(one) if one.loaded and not _is_busy(one) else ()
+            if moved:
+                if moved != ("notes",):  # whoever is told of a run reads its notes anyway
+                    self._take_notice(one)
                 yield one
             if over():
                 break
 
-    def _has_moved(self, one: Followed) -> bool:
-        """Whether a file of a run at rest is another one than before; an engine that begins beats before all else."""
+    def _moved_of(self, one: Followed) -> Sequence[str]:
+        """Which files of a run at rest are others than before; an engine that begins beats before all else."""
         marks, before = briefs.marks_of(one.run), self._marks.get(one.name)
         self._marks[one.name] = marks
         if marks.recipe == briefs.NO_FILE:
             self._doubted.add(one.name)
-        return before is not None and marks != before
+        if before is None or marks == before:
+            return ()
+        return tuple(name for name in Marks.__struct_fields__ if getattr(marks, name) != getattr(before, name))
 
     def look_at_notes(self, one: Followed) -> bool:
         """True if somebody has written other ones."""

@@ -168,12 +168,25 @@ class InspectView(QWidget):
             self._pages.setCurrentWidget(self._loading if loading else self._empty)
             return
         self.pair.settle()
+        if waking := self._wake():
+            self._loading.show_progress(f"Reading {words.plural(waking, 'run')}")
+            self._pages.setCurrentWidget(self._loading)
+            return
         self._pages.setCurrentWidget(self._page)
         self._show_head()
         self._read_answers()
         self._read_pictures()
         self._ask_look()
         self._map.show(self._folder)
+
+    def _wake(self) -> int:
+        """How many of the runs this page reads are briefs still: these name no artifacts, so nothing would be found of them."""
+        one = self.pair.subject
+        assert one is not None
+        needed = (*self._session.generations(one.lineage), one, self.pair.other, self.pair.parent)
+        asleep = {each.name for each in needed if each is not None and not (each.loaded and each.whole)}
+        self._session.wake(asleep)
+        return len(asleep)
 
     def _is_new(self, part: str, token: Hashable) -> bool:
         """Whether a part of the page has to be made again; remembers that it was."""

@@ -251,6 +251,8 @@ class QueueView(QWidget):
     def _add_files(self, files: list[RecipeFile]) -> None:
         if self._session.add_grid(files):
             self.grid.close()
+        else:
+            self.grid.show_problem(self._session.refusal)
 
     def _stop(self, way: str) -> None:
         for one in self.chosen()[:1]:
@@ -356,7 +358,7 @@ class QueueView(QWidget):
 
     def _offer_columns(self) -> None:
         menu = self.column_menu
-        menu.clear()
+        theme.clear_menu(menu)
         for column in HIDEABLE:
             self._offer_column(menu, HEADS[column], self.table.shows_column(column), partial(self._hide, column))
         menu.addSeparator()

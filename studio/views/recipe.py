@@ -499,7 +499,7 @@ class RecipeView(QWidget):
         """A learning rate for this batch, a momentum for a half-life: what is used is written into its field."""
         self.sums = CalculatorsDialog(self.open.last, self._facts().steps_per_epoch, self)
         self.sums.used.connect(self._use_sum)
-        self.sums.show()
+        self.sums.open()  # no other recipe can be opened below it, whose field it would write
 
     def _use_sum(self, path: str, value: float) -> None:
         self.open.set(path, value)
@@ -515,6 +515,8 @@ class RecipeView(QWidget):
             said = f"{words.plural(len(files), 'lineage')} of a grid in the queue."
             self.banner.say(said, [("Look", lambda: self.go.emit("queue"))], "ok")
             self._show()
+        else:
+            self.grid.show_problem(self._session.refusal)
 
     def start_now(self) -> None:
         file = self.open.file

@@ -26,6 +26,7 @@ FIRST = ("optimizer.lr", "training.batch", "training.epochs", "model.width", "me
 WIDE = 580  # at scale 1
 EXAMPLE = "such as 0.1, 0.03 or 1..9:5"
 HINT = "Values with commas between, 1..9:5 for five evenly spread, 1e-4..1e-1:log4 for four by factors"
+PAUSE_MS = 200  # after the last letter
 NAMED = 3  # lineages in a sentence; the rest is counted
 Seconds = Callable[[Recipe], float | None]  # how long all runs of a recipe take; None where nobody knows
 
@@ -52,19 +53,29 @@ class GridDialog(QDialog):
         self._places = QVBoxLayout()
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(lambda: grow(self))
+        self._typed = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._typed.timeout.connect(self._tell)
         self._lay_out()
         self.more.clicked.connect(self.add_row)
         self.queue.clicked.connect(lambda: self.asked.emit(self.files))
         self.cancel.clicked.connect(self.close)
         self.add_row()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was typed of which nothing has been told yet."""
+        return self._typed.isActive()
+
     def show_problem(self, sentence: str) -> None:
+        """Why the grid was not taken; the dialog hides what the window says of it."""
         self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+        self._soon.start()
 
     def add_row(self) -> FieldRow:
         row = FieldRow(self._fields, [each.path for each in self.rows], "Field of the grid", "Its values", EXAMPLE)
         row.values.setToolTip(HINT)
-        row.edited.connect(self._tell)
+        row.edited.connect(self._wait)
         row.gone.connect(lambda: self._drop(row))
         self.rows.append(row)
         self._places.addWidget(row)
@@ -78,8 +89,14 @@ class GridDialog(QDialog):
         row.deleteLater()
         self._tell()
 
+    def _wait(self) -> None:
+        """Hundreds of recipes may have to be read for a few letters: not for each of them, and nothing is queued unread."""
+        self.queue.setEnabled(False)
+        self._typed.start()
+
     def _tell(self) -> None:
         """What the values make, before anything is made."""
+        self._typed.stop()
         said = [row.said for row in self.rows if row.said]
         self.files, problem = [], ""
         try:

@@ -42,7 +42,7 @@ class NetworkChoice(QPushButton):
 
     def fill(self) -> None:
         """The lineage's own runs first, then all others by lineage."""
-        self.choices.clear()
+        theme.clear_menu(self.choices)
         lineages = list(dict.fromkeys(one.lineage for one in self._session.runs))
         if self._may_be_nobody:
             self.choices.addAction(NOBODY).triggered.connect(lambda: self.chosen.emit(None))

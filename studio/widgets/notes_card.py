@@ -4,6 +4,7 @@ Written when the keyboard leaves a field, or by Enter; nothing is asked for.
 """
 
 from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QPlainTextEdit
 
 from studio import theme
@@ -41,16 +42,25 @@ class NotesCard(Card):
         self._note_label.setVisible(note is not None)
         self.note.setVisible(note is not None)
         if tags != self._tags_shown:
+            written = self.tags.text() != self._tags_shown
             self._tags_shown = tags
-            self.tags.setText(tags)
+            if not written:
+                self.tags.setText(tags)
         if note is not None and note != self._note_shown:
+            written = self.note.toPlainText() != self._note_shown
             self._note_shown = note
-            self.note.setPlainText(note)
+            if not written:
+                self.note.setPlainText(note)
 
     def finish(self) -> None:
         """Whatever is half written is written: other runs are about to be shown."""
         self._give_tags()
         self._give_note()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """A window that closes takes the keyboard from no field."""
+        super().hideEvent(event)
+        self.finish()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.note and event.type() == QEvent.Type.FocusOut:

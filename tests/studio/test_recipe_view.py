@@ -497,6 +497,7 @@ def test_that_a_calculated_rate_is_written_into_its_field_and_can_be_undone(qtbo
 def test_that_a_grid_of_the_recipe_is_in_the_queue(qtbot: QtBot, view: RecipeView, session: Session) -> None:
     view.add_grid()
     view.grid.rows[0].values.setText("0.1,0.05")
+    qtbot.waitUntil(view.grid.queue.isEnabled, timeout=5000)
     assert view.grid.line.text().startswith("filial queue add born-again-digits --grid")
     qtbot.mouseClick(view.grid.queue, Qt.MouseButton.LeftButton)
     assert {one.lineage for one in session.runs} == {"digits-lr-0.1", "digits-lr-0.05"}

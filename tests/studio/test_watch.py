@@ -8,6 +8,8 @@ import recorded
 from by_hand import settle
 from followed import follow as folded
 
+from engine import notes
+from engine.notes import Notes
 from engine.run import Run, Tail
 from engine.state import RunState
 from studio import phrases, watch
@@ -130,3 +132,16 @@ def test_that_a_student_waits_for_a_teacher_that_is_a_brief(follow: Open, tmp_pa
     session = follow(tmp_path)
     settle(session)
     assert session.followed("d-s0-F0").word == "blocked"
+
+
+def test_that_a_note_is_read_and_wakes_nobody(follow: Open, tmp_path: Path, lineages, qtbot) -> None:
+    follow(tmp_path)
+    session = follow(tmp_path)
+    run = lineages[0][0]
+    session._look()
+    assert not one(session, run).whole
+    notes.write(run, Notes(("good",), "again"))
+    for said in ("again", ""):
+        qtbot.waitUntil(lambda said=said: session._look() or one(session, run).notes.note == said, timeout=5000)
+        assert not one(session, run).whole and one(session, run).waking is None
+        (run.folder / "extras" / "notes.json").unlink(missing_ok=True)
