@@ -11,10 +11,10 @@ import pytest
 import recorded
 import toy_lineage
 from by_hand import Helper, press, settle
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from engine import events
 from studio import inspect_looks, inspect_model
@@ -452,3 +452,12 @@ def test_that_the_slider_softens_what_both_say(dressed, on_screen) -> None:
     QTest.keyClick(dark.slider, Qt.Key.Key_End)
     assert dark.temperature == 20 and dark.bars.rows()[1][2] < 0.4 and dark.bars.rows()[0][2] == "F0 at 20"
     assert [temperature_at(place) for place in (0, 6, 18, 19)] == [1, 4, 10, 11]
+
+
+def test_that_a_menu_opened_again_leaves_no_menus_behind(view: InspectView) -> None:
+    counts = []
+    for _ in range(3):
+        view.student.fill()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        counts.append(len(view.student.choices.findChildren(QMenu)))
+    assert counts[0] == counts[1] == counts[2] > 0

@@ -486,6 +486,7 @@ def test_that_a_measure_says_what_it_leaves_out(view: RecipeView, helper: Helper
 def test_that_a_calculated_rate_is_written_into_its_field_and_can_be_undone(qtbot: QtBot, view: RecipeView) -> None:
     before = view.open.last.optimizer.lr
     qtbot.mouseClick(view.schedules.calculate, Qt.MouseButton.LeftButton)
+    assert view.sums.isModal(), "no other recipe takes the place of the one it writes into"
     view.sums.rate.setText("0.1")
     view.sums.at.setText("128")
     qtbot.mouseClick(view.sums.use_linear, Qt.MouseButton.LeftButton)

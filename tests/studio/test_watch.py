@@ -12,8 +12,9 @@ from engine import notes
 from engine.notes import Notes
 from engine.run import Run, Tail
 from engine.state import RunState
-from studio import phrases, watch
+from studio import inspect_model, phrases, watch
 from studio.session import Followed, Session
+from studio.views.inspect import InspectView
 
 Open = Callable[[Path], Session]
 
@@ -145,3 +146,19 @@ def test_that_a_note_is_read_and_wakes_nobody(follow: Open, tmp_path: Path, line
         qtbot.waitUntil(lambda said=said: session._look() or one(session, run).notes.note == said, timeout=5000)
         assert not one(session, run).whole and one(session, run).waking is None
         (run.folder / "extras" / "notes.json").unlink(missing_ok=True)
+
+
+def test_that_inspect_wakes_the_networks_it_looks_at(
+    dressed, helper, follow: Open, on_screen, tmp_path: Path, lineages, qtbot
+) -> None:
+    follow(tmp_path)
+    session = follow(tmp_path)
+    view = InspectView(session, helper)
+    on_screen(view)
+    f0, f1 = lineages[0]
+    assert not one(session, f1).whole
+    view.pair.choose_student(inspect_model.Network(f1.name, 7))
+    view._look(at_once=True)
+    assert view._pages.currentWidget() is view._loading, "a brief names no answers"
+    qtbot.waitUntil(lambda: session.tick() or view._pages.currentWidget() is view._page, timeout=5000)
+    assert one(session, f0).whole and one(session, f1).whole
