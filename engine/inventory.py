@@ -30,6 +30,8 @@ FILES = ("sheet", "near_sheet")  # of the answer: for a window
 def add(workspace: Path, what: str, changes: Sequence[str], name: str, as_json: bool) -> int:
     """Look a data set through, keep its decoded copy, and know it by name; a known set is fetched first."""
     folder = workspace / "data"
+    if name:
+        _refuse_name(name, what)
     if what in known_sets.KNOWN:
         known_sets.fetch(what, folder, _progress())
     table, found = _look(workspace, what, changes)
@@ -43,6 +45,13 @@ def add(workspace: Path, what: str, changes: Sequence[str], name: str, as_json: 
     _say(name, table, found)
     OUT.print(f"Train on it: filial train RECIPE {_sets(table)}")
     return 0
+
+
+def _refuse_name(name: str, what: str) -> None:
+    if not sets.is_fitting(name):
+        raise Refused(f"--name {name!r} cannot name a file; use letters, digits, -, _ and dots between them")
+    if name != what and name in {*BUILT_IN, *known_sets.KNOWN}:
+        raise Refused(f"--name {name!r} is the name of a data set that Filial knows; take another")
 
 
 def inspect(workspace: Path, what: str, changes: Sequence[str], as_json: bool) -> int:

@@ -54,3 +54,8 @@ def fitting_name(table: dict[str, Any]) -> str:
     stem = path.name.removesuffix(".gz").removesuffix(".tar") if path.name else str(table[TAG])
     stem = Path(stem).stem if path.suffix and not path.is_dir() else stem
     return _UNFIT.sub("-", stem).strip("-.") or "pictures"
+
+
+def is_fitting(name: str) -> bool:
+    """Whether a set can be called so: a file is named after it."""
+    return bool(name) and _UNFIT.sub("-", name).strip("-.") == name

@@ -239,3 +239,11 @@ def test_that_one_name_is_one_data_set_and_what_nobody_knows_is_refused(
     assert "neither a path that is there nor a data set; there are, the nearest first: cifar10" in capsys.readouterr().err
     assert main(["data", "inspect", "digits", "--set", "sise=8", *runs]) == 2
     assert "data.sise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "digits", "cifar10", "a b"])
+def test_that_a_name_that_is_no_file_or_is_taken_is_refused_before_anything_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["data", "add", str(tmp_path / "nowhere"), "--name", name, "--runs", str(tmp_path / "runs")]) == 2
+    assert f"--name {name!r}" in capsys.readouterr().err and not (tmp_path / "runs" / "data").exists()
