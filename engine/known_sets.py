@@ -33,7 +33,8 @@ MIRROR = "FILIAL_MIRROR"
 CHUNK = 2**18  # bytes read at once: at 1 MB/s a cancel is heard within a quarter of a second
 SILENCE_S = 30  # without a byte for so long, the connection has failed
 NAMED = 200  # pictures written between two words about how far it is
-ROOM = 2.2  # the archive, what is made of it, and some
+ROOM = 1.2  # of the archive: what is made of it, and some
+BLOCK = 4096  # bytes: the least a file takes on an ordinary disk
 FETCHED = 0.8  # share of the whole that fetching takes
 
 Tell = Callable[[float, str], None]
@@ -60,6 +61,12 @@ class Known:
     edge: int
     unpack: Callable[[Path], Iterator[Picture]]
     grey: bool = False
+    pictures: int = 0
+
+    @property
+    def room(self) -> int:
+        """Bytes that archive and pictures take together."""
+        return self.length + max(round(ROOM * self.length), BLOCK * self.pictures)
 
     @property
     def length(self) -> int:
@@ -112,7 +119,7 @@ def _bring(known: Known, aside: Path, target: Path, tell: Tell) -> None:
 
 def _refuse_without_room(known: Known, aside: Path) -> None:
     there = sum(file.stat().st_size for file in aside.iterdir() if file.is_file())
-    need, free = ROOM * known.length - there, shutil.disk_usage(aside).free
+    need, free = known.room - there, shutil.disk_usage(aside).free
     if need > free:
         raise Refused(f"{known.title} needs {size(need)} in {aside.parent}, and {size(free)} are free; free some first")
 
@@ -283,14 +290,14 @@ KNOWN: dict[str, Known] = {
         (File("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170_498_071),),
         TORONTO, "Krizhevsky 2009, cs.toronto.edu/~kriz/cifar.html", NO_LICENCE, 32,
         _cifar("cifar-10-batches-py", "cifar-10-python.tar.gz", {"train": _BATCHES, "test": ("test_batch",)},
-               ("batches.meta", b"label_names"), b"labels"),
+               ("batches.meta", b"label_names"), b"labels"), pictures=60_000,
     ),
     "cifar100": Known(
         "CIFAR-100", "60,000 photographs of 32 px in 100 classes",
         (File("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85", 169_001_437),),
         TORONTO, "Krizhevsky 2009, cs.toronto.edu/~kriz/cifar.html", NO_LICENCE, 32,
         _cifar("cifar-100-python", "cifar-100-python.tar.gz", {"train": ("train",), "test": ("test",)},
-               ("meta", b"fine_label_names"), b"fine_labels"),
+               ("meta", b"fine_label_names"), b"fine_labels"), pictures=60_000,
     ),
     "fashion-mnist": Known(
         "Fashion-MNIST", "70,000 grey pictures of clothes of 28 px in 10 classes",
@@ -302,6 +309,7 @@ KNOWN: dict[str, Known] = {
         ),
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
         "Xiao, Rasul, Vollgraf 2017, github.com/zalandoresearch/fashion-mnist", "MIT licence", 28, _fashion, grey=True,
+        pictures=70_000,
     ),
     "flowers102": Known(
         "Flowers-102", "8,189 photographs of flowers in 102 classes, 2,040 of them to learn from",
@@ -312,5 +320,6 @@ KNOWN: dict[str, Known] = {
         ),
         "https://www.robots.ox.ac.uk/~vgg/data/flowers/102",
         "Nilsback and Zisserman 2008, robots.ox.ac.uk/~vgg/data/flowers/102", NO_LICENCE, 64, _flowers,
+        pictures=8_189,
     ),
 }  # fmt: skip

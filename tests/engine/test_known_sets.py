@@ -247,3 +247,8 @@ def test_that_a_name_that_is_no_file_or_is_taken_is_refused_before_anything_is_l
 ) -> None:
     assert main(["data", "add", str(tmp_path / "nowhere"), "--name", name, "--runs", str(tmp_path / "runs")]) == 2
     assert f"--name {name!r}" in capsys.readouterr().err and not (tmp_path / "runs" / "data").exists()
+
+
+def test_that_small_pictures_are_asked_the_room_of_whole_blocks() -> None:
+    assert known_sets.KNOWN["fashion-mnist"].room > 4096 * 70_000 > known_sets.KNOWN["fashion-mnist"].length
+    assert known_sets.KNOWN["flowers102"].room == pytest.approx(2.2 * known_sets.KNOWN["flowers102"].length, rel=1e-6)
