@@ -162,15 +162,13 @@ class Training:
         if not path.exists():
             processes.write_aside(path, msgspec.json.format(card, indent=1))
         elif described(path.read_bytes()) != described(card):
-            raise Failed(f"the data is not what this run began with: {path} describes {self._other()}. Bring the old data back")
+            other = self._other(described(path.read_bytes()))
+            raise Failed(f"the data is not what this run began with: {path} describes {other}. Bring the old data back")
 
-    def _other(self) -> str:
-        """What of the data is another: the corrections of its labels, or the pictures."""
-        before = (self.run.data() or {}).get("corrections")
+    def _other(self, before: dict[str, Any]) -> str:
+        """What of the data is another than data.json says: the corrections of its labels, or the pictures."""
         now = self.data.corrected.card() if self.data.corrected else None
-        return (
-            "pictures" if before == now else f"other labels than {self.asked.data.corrections or 'data.corrections'} gives now"
-        )
+        return "pictures" if before.get("corrections") == now else f"other labels than {self.asked.data.corrections} gives"
 
     def build(self) -> None:
         """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""

@@ -594,6 +594,7 @@ def agreeing(table: dict[str, Any]) -> dict[str, Any]:
         table["teacher_model"] = {"name": "same"}
     if data["name"] == "folder":
         data.setdefault("path", str(HERE))
+    data.pop("corrections", None)  # no run is made without its file
     for share in ("test_share", "val_share"):
         data[share] = min(data.get(share, 0.2), 0.49)
     for part in ("teacher_run", "teacher_step"):  # they need each other, and a name

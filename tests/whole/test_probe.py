@@ -91,6 +91,7 @@ def test_that_predictions_and_maps_lie_beside_the_values(sample, capsys):
         "step00000012-evidence.npz",
         "step00000012-predictions-test.npz",
         "step00000012-predictions-train.npz",
+        "step00000012-predictions-val.npz",
     }
     [own] = (run.folder / "artifacts").glob("*predictions-test.npz")
     with np.load(own) as theirs, np.load(folder / "step00000012-predictions-test.npz") as ours:
