@@ -14,8 +14,8 @@ from engine.state import AttemptInfo, Checkpoint, Curve, RunState
 
 PACE_EPOCHS = 2  # the time left rests on the newest epochs, probes and checkpoints included
 PLAIN = ("step", "epoch", "total_steps", "steps_per_epoch", "epochs", "log_every", "pictures", "device", "device_reason",
-         "device_memory_gib", "precision", "threads", "phase", "changes", "teacher", "not_finite", "rollbacks", "measured_at",
-         "unreadable", "count")  # fmt: skip
+         "device_memory_gib", "precision", "threads", "phase", "changes", "teacher", "weights", "not_finite", "rollbacks",
+         "measured_at", "unreadable", "count")  # fmt: skip
 
 
 class Point(Struct, frozen=True, array_like=True):
@@ -58,6 +58,7 @@ class Brief(Struct, frozen=True, omit_defaults=True):
     phase: tuple[str, str] = ("", "")
     changes: list[events.Changed] = []
     teacher: events.TeacherPinned | None = None
+    weights: events.WeightsImported | None = None
     not_finite: events.LossNotFinite | None = None
     rollbacks: list[events.RolledBack] = []
     measured_at: int = -1

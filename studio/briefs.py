@@ -22,7 +22,7 @@ from engine.recipe import RunRecipe
 from engine.run import Run
 from engine.state import RunState
 
-VERSION = 1
+VERSION = 2
 Mark = tuple[int, int]  # nanoseconds of the last change, bytes; (0, 0) for a file that is not there
 NO_FILE: Mark = (0, 0)
 FILES = ("recipe.toml", "events.jsonl", "status.json", "extras/notes.json")

@@ -8,7 +8,7 @@ others: which pictures there are, what is said below them. Thumbnails come from 
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QBrush, QFontMetrics, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -24,7 +24,7 @@ from studio import theme
 from studio.lineage_pictures import Pictures
 from studio.widgets import taking
 from studio.widgets.thumbnail_shelf import ThumbnailShelf
-from studio.widgets.thumbnails import paint_missing
+from studio.widgets.thumbnails import paint_missing, paint_rounded
 
 Index = QModelIndex | QPersistentModelIndex
 ROLES = Qt.ItemDataRole
@@ -184,7 +184,7 @@ class PictureBrowser(QTableView):
             painter.setBrush(theme.color("raised"))
             painter.drawRoundedRect(place, theme.px(4), theme.px(4))
         else:
-            _paint_rounded(painter, place, pixmap, self.devicePixelRatioF())
+            paint_rounded(painter, place, pixmap, self.devicePixelRatioF())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """What is in sight is wanted, with a row more on either side."""
@@ -238,16 +238,3 @@ class PictureBrowser(QTableView):
         """All of the list, as numbers to take away."""
         said = (self.list.say(at) for at in range(len(self.list.places)))
         return [["picture", "label", "said"], *([str(n), *two[:2]] for n, two in zip(self.list.places, said))]
-
-
-def _paint_rounded(painter: QPainter, place: QRectF, pixmap: QPixmap, ratio: float) -> None:
-    inside = QRectF(0, 0, pixmap.width() / ratio, pixmap.height() / ratio)
-    inside.moveCenter(place.center())
-    brush = QBrush(pixmap)
-    transform = brush.transform()
-    transform.translate(inside.left(), inside.top())
-    transform.scale(1 / ratio, 1 / ratio)
-    brush.setTransform(transform)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(brush)
-    painter.drawRoundedRect(inside, theme.px(4), theme.px(4))

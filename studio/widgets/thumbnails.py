@@ -29,16 +29,7 @@ class Thumbnails:
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        inside = QRectF(0, 0, ready.width() / ratio, ready.height() / ratio)
-        inside.moveCenter(place.center())
-        brush = QBrush(ready)
-        transform = brush.transform()
-        transform.translate(inside.left(), inside.top())
-        transform.scale(1 / ratio, 1 / ratio)
-        brush.setTransform(transform)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(brush)
-        painter.drawRoundedRect(inside, theme.px(4), theme.px(4))
+        paint_rounded(painter, place, ready, ratio)
         painter.restore()
 
     def _thumbnail(self, index: int, size: QSize) -> QPixmap | None:
@@ -53,6 +44,20 @@ class Thumbnails:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return self._made[key]
+
+
+def paint_rounded(painter: QPainter, place: QRectF, pixmap: QPixmap, ratio: float) -> None:
+    """A picture in the middle of a place, with round corners. `ratio`: its pixels in one of the page."""
+    inside = QRectF(0, 0, pixmap.width() / ratio, pixmap.height() / ratio)
+    inside.moveCenter(place.center())
+    brush = QBrush(pixmap)
+    transform = brush.transform()
+    transform.translate(inside.left(), inside.top())
+    transform.scale(1 / ratio, 1 / ratio)
+    brush.setTransform(transform)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(brush)
+    painter.drawRoundedRect(inside, theme.px(4), theme.px(4))
 
 
 def paint_missing(painter: QPainter, place: QRectF) -> None:
