@@ -228,3 +228,12 @@ def from_line(line: bytes) -> AnyEvent | None:
         return _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def from_lines(lines: bytes) -> tuple[list[AnyEvent], int]:
+    """The events of whole lines, and how many lines could not be read; blank ones do not count."""
+    try:
+        return _decoder.decode_lines(lines), 0
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        read = [from_line(line) for line in lines.split(b"\n") if line.strip()]
+        return [event for event in read if event is not None], read.count(None)

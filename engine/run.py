@@ -229,6 +229,7 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._skipped = 0
         self._half = b""
 
     @property
@@ -236,9 +237,19 @@ class Tail:
         """Bytes read so far."""
         return self._offset
 
+    @property
+    def whole(self) -> int:
+        """Bytes of whole lines, read or skipped."""
+        return self._offset - len(self._half)
+
+    @property
+    def folded(self) -> int:
+        """Bytes of whole lines read here."""
+        return self.whole - self._skipped
+
     def skip_to(self, offset: int) -> None:
-        """Of what comes before a brief is at hand."""
-        self._offset = offset
+        """Of what comes before, the end of a line, a brief or a fold is at hand."""
+        self._offset = self._skipped = offset
 
     def read_into(self, state: RunState) -> int:
         """Fold the next slice. Returns the bytes read: 0 when there is nothing new."""
@@ -251,13 +262,10 @@ class Tail:
         except OSError:
             return 0
         self._offset += len(fresh)
-        *lines, self._half = (self._half + fresh).split(b"\n")
-        for line in lines:
-            event = events.from_line(line)
-            if event is not None:
-                state.fold(event)
-            elif line.strip():
-                state.unreadable += 1
+        lines, _, self._half = (self._half + fresh).rpartition(b"\n")
+        told, unreadable = events.from_lines(lines)
+        state.fold_all(told)
+        state.unreadable += unreadable
         return len(fresh)
 
 

@@ -10,6 +10,7 @@ does the heartbeat move) comes in as `Vital`, and `derive` puts the two together
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ HEADLINES = (
     "knn/teacher@val",
     "knn/student@val",
 )  # what the best checkpoint is chosen by, the first there is
+MANY = 16  # ticks in a row from which on an array pays
 SILENT_S = 30.0  # a held lock whose counter has not moved this long is unresponsive
 _SPLIT_IN_NAME = re.compile(r"(train|val|test)/")
 
@@ -61,6 +63,8 @@ class Curve:
     kept bool [n], False for points that a later resume abandoned.
     """
 
+    _COLUMNS = ("_rows", "_attempts", "_kept")
+
     def __init__(self, room: int = 64) -> None:
         self._rows = np.empty((room, 4))
         self._attempts = np.empty(room, dtype=np.int64)
@@ -72,13 +76,47 @@ class Curve:
 
     def add(self, step: int, epoch: float, time_s: float, value: float, attempt: int) -> None:
         if self._size == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-            self._attempts = np.concatenate([self._attempts, np.empty_like(self._attempts)])
-            self._kept = np.concatenate([self._kept, np.empty_like(self._kept)])
+            self._grow(self._size + 1)
         self._rows[self._size] = step, epoch, time_s, value
         self._attempts[self._size] = attempt
         self._kept[self._size] = True
         self._size += 1
+
+    def extend(self, rows: NDArray[np.float64], values: NDArray[np.float64], attempt: int) -> None:
+        """Many points at once. rows float64 [n, 3]: step, epoch, seconds of training; values float64 [n]."""
+        end = self._size + len(rows)
+        if end > len(self._rows):
+            self._grow(end)
+        self._rows[self._size : end, :3] = rows
+        self._rows[self._size : end, 3] = values
+        self._attempts[self._size : end] = attempt
+        self._kept[self._size : end] = True
+        self._size = end
+
+    def packed(self) -> tuple[bytes, bytes, bytes]:
+        """All of it as bytes, for this machine."""
+        return tuple(getattr(self, name)[: self._size].tobytes() for name in self._COLUMNS)  # type: ignore[return-value]
+
+    @classmethod
+    def unpacked(cls, *columns: bytes) -> "Curve":
+        """The inverse of `packed`. Raises ValueError where the columns are not of one length."""
+        curve = cls(0)
+        curve._rows, curve._attempts, curve._kept = (
+            np.frombuffer(column, old.dtype).reshape(-1, *old.shape[1:]).copy()
+            for column, old in zip(columns, (getattr(curve, name) for name in cls._COLUMNS), strict=True)
+        )
+        curve._size = len(curve._rows)
+        if not curve._size == len(curve._attempts) == len(curve._kept):
+            raise ValueError("the columns of a curve are not of one length")
+        return curve
+
+    def _grow(self, least: int) -> None:
+        room = max(least, 2 * len(self._rows), 64)
+        for name in self._COLUMNS:
+            old = getattr(self, name)
+            new = np.empty((room, *old.shape[1:]), dtype=old.dtype)
+            new[: self._size] = old[: self._size]
+            setattr(self, name, new)
 
     def abandon_after(self, step: int) -> None:
         self._kept[: self._size] &= self._rows[: self._size, 0] <= step
@@ -107,9 +145,17 @@ class Curve:
     def kept(self) -> NDArray[np.bool_]:
         return self._kept[: self._size]
 
-    def mean_after(self, step: int) -> float:
-        """Mean of the kept values after a step."""
-        return float(self.values[self.kept & (self._rows[: self._size, 0] > step)].mean())
+    def mean_between(self, after: int, to: int) -> float:
+        """Mean of the kept values of the steps in (after, to]. Kept steps ascend, so the newest points are looked at first,
+        and no more of them than it takes."""
+        room = 64
+        while True:
+            newest = slice(max(0, self._size - room), self._size)
+            kept = self._kept[newest]
+            steps, values = self._rows[newest, 0][kept], self._rows[newest, 3][kept]
+            if newest.start == 0 or (len(steps) and steps[0] <= after):
+                return float(values[(steps > after) & (steps <= to)].mean())
+            room *= 4
 
     @property
     def last(self) -> float:
@@ -215,6 +261,18 @@ class RunState:
             self.attempts[-1].elapsed_s = max(self.attempts[-1].elapsed_s, event.elapsed_s)
         _FOLDS[type(event)](self, event)
 
+    def fold_all(self, some: Sequence[AnyEvent]) -> None:
+        """As `fold` of each in turn; of many steps in a row, which are nearly all of a long run, each metric at once."""
+        place = 0
+        while place < len(some):
+            end = _alike(some, place)
+            if end - place >= MANY and self.attempts:
+                _steps_taken(self, some[place:end])  # type: ignore[arg-type]
+            else:
+                for event in some[place:end]:
+                    self.fold(event)
+            place = end
+
     def point(self, name: str, step: int, epoch: float, value: float) -> None:
         attempt = self.attempts[-1]
         curve = self.curves.get(name)
@@ -293,9 +351,43 @@ def _step_taken(state: RunState, event: events.StepTaken) -> None:
     state.phase = ("training", "")
     for name, value in event.values.items():
         state.point(name, event.step, event.epoch, value)
+    _tell_epoch(state, event)
+
+
+def _tell_epoch(state: RunState, event: events.StepTaken) -> None:
     if state.steps_per_epoch and event.step % state.steps_per_epoch == 0 and "train/loss" in event.values:
-        loss = state.curves["train/loss"].mean_after(event.step - state.steps_per_epoch)
-        state.say(event, f"epoch {round(event.epoch)} done, train/loss {words.number(loss)}")
+        loss = state.curves["train/loss"].mean_between(event.step - state.steps_per_epoch, event.step)
+        state.say(event, f"epoch {round(event.epoch)} done, train/loss {words.number(loss)}", step=event.step)
+
+
+def _alike(some: Sequence[AnyEvent], place: int) -> int:
+    """Where the stretch of ascending ticks with the very same metrics ends that begins here; the next place if none does."""
+    before = some[place]
+    end = place + 1
+    if isinstance(before, events.StepTaken):
+        names = list(before.values)
+        while end < len(some) and isinstance(one := some[end], events.StepTaken):
+            if one.step <= before.step or list(one.values) != names:
+                break
+            before, end = one, end + 1
+    return end
+
+
+def _steps_taken(state: RunState, some: Sequence[events.StepTaken]) -> None:
+    """As _step_taken of each. All have the same metrics."""
+    attempt, last, names = state.attempts[-1], some[-1], list(some[0].values)
+    elapsed_s = np.maximum.accumulate([attempt.elapsed_s, *(one.elapsed_s for one in some)])[1:]
+    rows = np.array([(one.step, one.epoch, attempt.earlier_s) for one in some], dtype=float)
+    rows[:, 2] += elapsed_s
+    values = np.array([list(one.values.values()) for one in some], dtype=float)
+    for name, column in zip(names, values.T, strict=True):
+        state.curves.setdefault(name, Curve()).extend(rows, column, attempt.number)
+    attempt.elapsed_s, attempt.stepped = float(elapsed_s[-1]), True
+    state.step, state.epoch, state.phase = last.step, last.epoch, ("training", "")
+    state.count += len(some)
+    for one in some if state.steps_per_epoch else ():
+        if one.step % state.steps_per_epoch == 0:
+            _tell_epoch(state, one)
 
 
 def _measured(state: RunState, event: events.Measured) -> None:

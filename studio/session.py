@@ -32,7 +32,7 @@ from studio.watch import FIRST, Watch
 
 TICK_MS = 200  # 5 Hz
 TICK_ON_CPU_MS = 500  # 2 Hz while a run trains on the CPU: the window must not take cores from it
-TICK_READING_MS = 60  # while thousands are read for the first time: half of the time is the person's
+TICK_READING_MS = 60  # while runs are read for the first time: half of the time is the person's
 LOOK_S = 1.0  # how often the folder is looked through for new runs, and quiet runs for signs of life
 SAMPLE = "born-again-digits"  # the recipe of the sample
 
@@ -174,7 +174,7 @@ class Session(QObject):
     def _pause_ms(self) -> int:
         """Till the next tick."""
         if self.loading:
-            return TICK_READING_MS if self._watch.many else TICK_MS
+            return TICK_READING_MS
         on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in self._followed.values())
         return TICK_ON_CPU_MS if on_cpu else TICK_MS
 

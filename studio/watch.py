@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from engine import brief, notes
 from engine.run import Run, Workspace, sort_key
 from engine.state import RunState, Vital, derive
-from studio import briefs
+from studio import briefs, columns
 from studio.briefs import Briefs, Marks
 from studio.followed import Followed
 
@@ -196,13 +196,15 @@ class Watch:
 
     def _read_one(self, one: Followed, over: Callable[[], bool]) -> bool:
         """Read on, until the time is up or there is nothing more. True if something was read."""
+        read = _go_on_from_columns(one)
         tail, state = one.waking or (one.tail, one.state)
-        read = False
         while tail.read_into(state):
             read = True
             if over():
                 break
         else:
+            if (not one.loaded or one.waking) and tail.folded >= columns.LEAST:
+                columns.keep(one.run, tail, state)
             read |= self._take_up(one)
             self.news |= set() if one.loaded else {one.name}
             one.loaded = True
@@ -242,6 +244,17 @@ class Watch:
     def flush(self) -> None:
         """What has become a brief is kept for the next window."""
         self._briefs.flush()
+
+
+def _go_on_from_columns(one: Followed) -> bool:
+    """Of a long run of which nothing is read yet, what an earlier window has folded. True if there was something."""
+    tail, _ = one.waking or (one.tail, one.state)
+    kept = columns.begin(one.run) if tail.offset == 0 else None
+    if kept is not None and one.waking is not None:
+        one.waking = kept
+    elif kept is not None:
+        one.tail, one.state = kept
+    return kept is not None
 
 
 def _turn_of(budget_s: float) -> Callable[[], bool]:

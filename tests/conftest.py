@@ -14,7 +14,7 @@ def away_from_the_person_at_this_machine(tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(place))
         patch.setattr(tempfile, "tempdir", str(place))
-        for kind in ("DATA", "STATE", "CONFIG"):
+        for kind in ("DATA", "STATE", "CONFIG", "CACHE"):
             patch.setenv(f"XDG_{kind}_HOME", str(place / kind.lower()))
         patch.delenv("LC_ALL", raising=False)
         yield

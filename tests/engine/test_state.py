@@ -340,6 +340,64 @@ def test_that_no_history_in_any_order_breaks_a_reader(told: list[AnyEvent], vita
         assert (state.best(name) is None) == (not curve.kept.any())
 
 
+def told_of(state: RunState) -> dict[str, Any]:
+    """All that a state says, its curves as bytes."""
+    return vars(state) | {"curves": {name: curve.packed() for name, curve in state.curves.items()}}
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[AnyEvent]:
+    """Stretches of ticks whose steps ascend, between whatever else may happen."""
+    told, now = [], RunState()
+    for _ in range(draw(st.integers(0, 6))):
+        names = draw(st.lists(st.sampled_from(["train/loss", "agreement/top1", "x"]), unique=True))
+        count, apart = draw(st.integers(0, 4 * state.MANY)), draw(st.integers(1, 3))
+        ticks = [
+            events.StepTaken(
+                step=now.step + 1 + i * apart, epoch=i / 7, elapsed_s=i * 13 % 40, values=dict.fromkeys(names, i / 9)
+            )
+            for i in range(count)
+        ]
+        for event in (*ticks, *draw(st.lists(others, max_size=3))):
+            now.fold(event)
+            told.append(event)
+    return told
+
+
+others = st.builds(
+    events.Prepared, total_steps=counts, steps_per_epoch=st.integers(0, 9), epochs=counts, log_every=counts, device=words
+) | anything.filter(lambda event: not isinstance(event, events.StepTaken))
+
+
+@given(histories())
+@settings(deadline=None, max_examples=60)
+def test_that_folding_many_at_once_says_what_folding_each_in_turn_says(told: list[AnyEvent]) -> None:
+    at_once = RunState()
+    at_once.fold_all(told)
+    assert told_of(at_once) == told_of(folded(*told))
+
+
+def test_that_the_mean_of_an_epoch_is_of_its_kept_steps_however_long_the_run_and_whatever_was_abandoned() -> None:
+    curve = Curve()
+    for step in (*range(1, 1001), *range(901, 1101)):
+        if step == 901:
+            curve.abandon_after(900)
+        curve.add(step, 0.0, 0.0, float(step), 1)
+    assert curve.mean_between(900, 1000) == np.mean(np.arange(901, 1001))
+    assert curve.mean_between(0, 1100) == np.mean(np.arange(1, 1101))
+    assert curve.mean_between(1099, 1100) == 1100.0
+
+
+def test_that_a_curve_comes_out_of_its_bytes_and_grows_on() -> None:
+    curve = folded(*toys.history(*range(1, 100))).curves["train/loss"]
+    again = Curve.unpacked(*curve.packed())
+    again.add(100, 10.0, 1.0, 0.5, 2)
+    assert points(again)[:-1] == points(curve) and points(again)[-1] == (100, 0.5, True)
+    rows, attempts, kept = curve.packed()
+    with pytest.raises(ValueError):
+        Curve.unpacked(rows, attempts[:-8], kept)
+
+
 starts = st.builds(events.Started, attempt=st.integers(0, 99), resumed_from_step=st.integers(0, 9))
 ticks = st.builds(events.StepTaken, step=st.integers(0, 9), epoch=seconds, values=values)
 
