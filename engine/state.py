@@ -95,7 +95,7 @@ class Curve:
 
     def packed(self) -> tuple[bytes, bytes, bytes]:
         """All of it as bytes, for this machine."""
-        return tuple(getattr(self, name)[: self._size].tobytes() for name in self._COLUMNS)  # type: ignore[return-value]
+        return tuple(getattr(self, name)[: self._size].tobytes() for name in self._COLUMNS)
 
     @classmethod
     def unpacked(cls, *columns: bytes) -> "Curve":
