@@ -19,11 +19,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Gather = Callable[[Tensor], Tensor]
+Rows = Callable[[Tensor], tuple[Tensor, int]]
 
 
 def alone(x: Tensor) -> Tensor:
     """The `gather` of a single process: W is 1."""
     return x[None]
+
+
+def nobody_else(x_BD: Tensor) -> tuple[Tensor, int]:
+    """The rows of a single process, and where its own begin among those of all."""
+    return x_BD, 0
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -86,19 +92,22 @@ def ban_label_loss(student_BK: Tensor, teacher_BK: Tensor, labels_B: Tensor) -> 
     return _label_loss(log_q_BK, labels_B).mean() + ban_loss(student_BK, teacher_BK)
 
 
-def cwtm_weights(teacher_BK: Tensor) -> Tensor:
-    """max_i p_i of each image over the sum of these in the batch, [B]: between 0 and 1, and 1 together (eq. 10)."""
-    return _wide(teacher_BK).detach().log_softmax(dim=1).amax(dim=1).softmax(dim=0)
+def cwtm_weights(teacher_BK: Tensor, gather: Gather = alone) -> Tensor:
+    """max_i p_i of each image over the sum of these in the batch, [B]: between 0 and 1, and 1 together (eq. 10), over the
+    images of all processes."""
+    sure_B = _wide(teacher_BK).detach().log_softmax(dim=1).amax(dim=1)
+    log_sum_W = gather(sure_B.logsumexp(dim=0))
+    return sure_B.softmax(dim=0) if len(log_sum_W) == 1 else (sure_B - log_sum_W.logsumexp(dim=0)).exp()
 
 
-def cwtm_loss(student_BK: Tensor, teacher_BK: Tensor, labels_B: Tensor) -> Tensor:
+def cwtm_loss(student_BK: Tensor, teacher_BK: Tensor, labels_B: Tensor, gather: Gather = alone) -> Tensor:
     """Label CE of each image, weighted by the teacher's confidence (eq. 10, "confidence weighted by teacher max").
 
     The labels are the true ones, also where the teacher's maximum lies elsewhere. The weights sum to 1 over the batch,
-    which is the mean already: there is no further 1/B.
+    which is the mean already: there is no further 1/B. Of several processes each has its part of this sum.
     """
     log_q_BK, _ = _log_probabilities(student_BK, teacher_BK)
-    return (cwtm_weights(teacher_BK) * _label_loss(log_q_BK, labels_B)).sum()
+    return (cwtm_weights(teacher_BK, gather) * _label_loss(log_q_BK, labels_B)).sum()
 
 
 @torch.no_grad()
@@ -275,22 +284,26 @@ def ibot_loss(student_MK: Tensor, target_MK: Tensor, weight_M: Tensor, crops: in
     return -(_wide(weight_M).detach() * (_wide(target_MK).detach() * log_s_MK).sum(dim=1)).sum() / crops
 
 
-def koleo_loss(features_BD: Tensor) -> Tensor:
+def koleo_loss(features_BD: Tensor, gather_rows: Rows = nobody_else) -> Tensor:
     """-mean log distance to the nearest neighbour on the unit sphere (Kozachenko-Leonenko; arXiv:1806.03198; DINOv2).
 
     Takes the student's CLS features before the head, one crop at a time. From -ln 2 (opposite) to -ln(1e-8 (1 + root D)),
-    about 16 (duplicates, still with finite gradients). B is 2 or more.
+    about 16 (duplicates, still with finite gradients). B is 2 or more. The mean is over these rows, their neighbours are
+    sought among those of all processes, as `gather_rows` gives them; DINOv2 seeks on each device, so its B is a device's.
     """
     assert features_BD.ndim == 2, features_BD.shape
-    if len(features_BD) < 2:
-        raise ValueError(f"features_BD: {len(features_BD)} has no neighbour; KoLeo needs a batch of 2 or more on each device")
     eps = 1e-8
     with torch.autocast(features_BD.device.type, enabled=False):  # it would multiply in half precision
         unit_BD: Tensor = F.normalize(_wide(features_BD), dim=1, eps=eps)
+        all_ND, first = gather_rows(unit_BD)
+        if len(all_ND) < 2:
+            raise ValueError(f"features_BD: {len(all_ND)} has no neighbour; KoLeo needs a batch of 2 or more")
         with torch.no_grad():
             # Not -1: two opposite vectors have that too, and would then be their own neighbours.
-            nearest_B = (unit_BD @ unit_BD.T).fill_diagonal_(-torch.inf).argmax(dim=1)
-        distance_B: Tensor = torch.linalg.vector_norm(unit_BD - unit_BD[nearest_B] + eps, dim=1)
+            cosine_BN = unit_BD @ all_ND.T
+            cosine_BN.diagonal(first).fill_(-torch.inf)
+            nearest_B = cosine_BN.argmax(dim=1)
+        distance_B: Tensor = torch.linalg.vector_norm(unit_BD - all_ND[nearest_B] + eps, dim=1)
         return -(distance_B + eps).log().mean()
 
 

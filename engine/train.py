@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from engine import checkpoint, commands, decide, events, methods, models, processes, rates, recipe, scaled
+from engine import checkpoint, commands, decide, distributed, events, methods, models, processes, rates, recipe, scaled
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
 from engine.data.answers import Answers
@@ -697,9 +697,12 @@ def learn(
     method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int, clip: float, precision: str
 ) -> dict[str, Tensor]:
     """One step of training: loss, gradient, clip, update. Returns what can be shown of it."""
-    with in_precision(precision, batch.pictures_BCHW.device):
+    portion = batch.portion
+    with in_precision(precision, batch.pictures_BCHW.device), distributed.holding(portion):
         loss, values = method.loss(batch, step)
-    loss.backward()
+    (loss if portion.share == 1 else loss * portion.share).backward()
+    gradients = [weight.grad for _, weight in method.trained() if weight.grad is not None]
+    values = distributed.add_up(gradients, values, portion.share)
     norm = method.clip(clip)
     method.before_optimizer(step)
     optimizer.step()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from engine.distributed import Portion, portion_of
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -11,11 +13,18 @@ class Batch:
 
     views: float [V, B, C, size, size], varied and normalised, one tensor for each kind of crop that the method wants to see;
     labels_B: int64; index_B: int64, places in the training set, on the CPU: what is drawn for a picture is drawn there.
+    whole_N: the same of all processes' pictures of this step, in the order of one process; None where there is one.
     """
 
     views: tuple[Tensor, ...]
     labels_B: Tensor
     index_B: Tensor
+    whole_N: Tensor | None = None
+
+    @property
+    def portion(self) -> Portion:
+        """Which of the step's pictures these are."""
+        return portion_of(len(self.index_B if self.whole_N is None else self.whole_N))
 
     @property
     def pictures_BCHW(self) -> Tensor:

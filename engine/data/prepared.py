@@ -27,6 +27,7 @@ from engine.data.folder import silent
 from engine.data.order import epoch_order, uniforms
 from engine.data.pictures import Tell
 from engine.data.split import Split, noisy_labels, split_as_asked, split_hash
+from engine.distributed import portion_of, world
 from engine.fields import RecipeError, tag_of
 from engine.recipe import Augment, Data, RunRecipe, Unlabelled
 from engine.scaled import kept_views
@@ -199,7 +200,7 @@ class Batches:
 
     An epoch is cut into equal portions of at most `batch` pictures, so that each picture is seen once and no step is tiny.
     Where a teacher's outputs are kept, variations come round again after as many epochs as views are kept; the order never.
-    `views`: the kinds of crops of an epoch.
+    Of several processes each has its rows of every portion. `views`: the kinds of crops of an epoch.
     """
 
     def __init__(
@@ -221,14 +222,23 @@ class Batches:
         return len(self._labels)
 
     def at(self, epoch: int, place: int) -> Batch:
-        """The batch of step `place` of an epoch, both counted from 0."""
-        index_B = self.index(epoch, place)
+        """The batch of step `place` of an epoch, both counted from 0: what this process has of it."""
+        whole_N = torch.from_numpy(self._portions(epoch)[place]) if world() > 1 else None
+        return self._batch(epoch, self.index(epoch, place), whole_N)
+
+    def whole(self, epoch: int, place: int) -> Batch:
+        """The same step's pictures of all processes, as one process has them."""
+        return self._batch(epoch, self._portions(epoch)[place], None)
+
+    def _batch(self, epoch: int, index_B: NDArray[np.int64], whole_N: Tensor | None) -> Batch:
         places_B = onto(index_B, self._device)
-        return Batch(self._varied(self.view(epoch), index_B, places_B), self._labels[places_B], torch.from_numpy(index_B))
+        views = self._varied(self.view(epoch), index_B, places_B)
+        return Batch(views, self._labels[places_B], torch.from_numpy(index_B), whole_N)
 
     def index(self, epoch: int, place: int) -> NDArray[np.int64]:
-        """Places in the training set of that step's pictures."""
-        return self._portions(epoch)[place]
+        """Places in the training set of that step's pictures, of which this process has these."""
+        whole_N = self._portions(epoch)[place]
+        return whole_N[portion_of(len(whole_N)).rows]
 
     def view(self, epoch: int) -> int:
         """Which epoch's variation of the pictures this one sees: its own, unless the teacher's outputs are kept of fewer."""

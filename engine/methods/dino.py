@@ -17,6 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from engine import losses, schedule
 from engine.data.batch import Batch
 from engine.data.crops import View
+from engine.distributed import gather, spread
 from engine.methods.method import Method
 from engine.models.heads import DinoHead
 from engine.models.imported import classifier
@@ -83,7 +84,7 @@ class Dino(Method):
         """The teacher's probabilities."""
         if self.asked.centering == "centre":
             return losses.centered_target(teacher_TBK, self.center_K, temperature)
-        return losses.sinkhorn_knopp(teacher_TBK.flatten(0, 1), temperature).view(teacher_TBK.shape)
+        return losses.sinkhorn_knopp(teacher_TBK.flatten(0, 1), temperature, gather=gather).view(teacher_TBK.shape)
 
     def clip(self, limit: float) -> Tensor:
         """Each tensor by itself, as in main_dino.py. Returns the length of the whole gradient before."""
@@ -110,7 +111,7 @@ class Dino(Method):
                 for buffer, average in zip(ours.buffers(), theirs.buffers(), strict=True):
                     average.copy_(torch.lerp(buffer, average, momentum) if buffer.is_floating_point() else buffer)
         if self.asked.centering == "centre":
-            self.center_K.copy_(losses.update_center(self.center_K, self.said_TBK, self.asked.center_momentum))
+            self.center_K.copy_(losses.update_center(self.center_K, self.said_TBK, self.asked.center_momentum, gather))
         del self.said_TBK
 
     # ---- what is shown --------------------------------------------------------------------------------------------------
@@ -129,8 +130,8 @@ class Dino(Method):
             "train/agreement": same_TB.float().mean(),
             "teacher/entropy": entropy,
             "teacher/kl": cross - entropy,
-            "teacher/marginal_entropy": losses.marginal_entropy(target_TBK),
-            "feature/std": unit_BD.std(dim=0, correction=0).mean() * unit_BD.shape[1] ** 0.5,
+            "teacher/marginal_entropy": losses.marginal_entropy(target_TBK, gather),
+            "feature/std": spread(unit_BD).mean() * unit_BD.shape[1] ** 0.5,
             "center/norm": torch.linalg.vector_norm(self.center_K),
         }
         if lag_steps < float("inf"):

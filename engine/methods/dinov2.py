@@ -24,6 +24,7 @@ from engine.data.batch import Batch
 from engine.data.crops import View
 from engine.data.device import onto
 from engine.data.order import uniforms
+from engine.distributed import gather, gather_rows
 from engine.methods.dino import HEAD, Dino, projected, through
 from engine.models.heads import DinoHead
 from engine.models.vit import Block, Hidden
@@ -44,6 +45,7 @@ class Dinov2(Dino):
         count = int(asked.patch_prototypes if asked.separate_heads else asked.prototypes)
         self.register_buffer("patch_center_K", torch.zeros(count))
         self.patch_center_K: Tensor
+        self.anywhere = False  # whether another process asks about patches in this step
         if asked.separate_heads:
             sizes = (asked.hidden, asked.bottleneck, asked.layers, asked.batch_norm, asked.frozen_scale)
             self.own_head: nn.Module | None = DinoHead(int(student.embed_dim), count, *sizes)  # type: ignore[arg-type]
@@ -137,7 +139,7 @@ class Dinov2(Dino):
         dino = losses.dino_loss_from_targets(student_VBK, target_TBK, asked.student_temp)
         self.said_TBK, self.said_MK = teacher_TBK, None
         ibot = self.patch_loss(guessed_NP, seen_NPD, patches_NPD, temperature)
-        koleo = self.koleo(features_VBD[: len(global_TBCHW)])
+        koleo = self.koleo(features_VBD[: len(global_TBCHW)], batch.portion.whole)
         total = dino + asked.ibot_weight * ibot + asked.koleo_weight * koleo
         signs = self.signs(dino.detach(), features_VBD, student_VBK, target_TBK, step)
         return total, {**signs, "train/loss": total, "train/ibot": ibot, "train/koleo": koleo / len(global_TBCHW)}
@@ -160,13 +162,18 @@ class Dinov2(Dino):
 
     def guessed(self, batch: Batch, patches: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which patches of which global crop are asked about, [N, P]: a function of the step (as train.py has seeded it), the
-        picture and the crop."""
-        return guessed(self.asked, torch.initial_seed(), batch.index_B.numpy(), len(batch.views[0]), patches)
+        picture and the crop. Decided for the pictures of all processes, of which these are some."""
+        crops = len(batch.views[0])
+        if batch.whole_N is None:
+            return guessed(self.asked, torch.initial_seed(), batch.index_B.numpy(), crops, patches)
+        all_NP = guessed(self.asked, torch.initial_seed(), batch.whole_N.numpy(), crops, patches)
+        self.anywhere = bool(all_NP.any())
+        return all_NP.reshape(crops, -1, patches)[:, batch.portion.rows].reshape(-1, patches)
 
     def patch_loss(self, guessed_NP: np.ndarray[Any, Any], seen_NPD: Tensor, whole_NPD: Tensor, temperature: float) -> Tensor:
         """iBOT: what the teacher says of the same patch of the same crop, unmasked."""
         place_M = onto(np.flatnonzero(guessed_NP), seen_NPD.device)
-        if not len(place_M):
+        if not len(place_M) and not self.anywhere:  # else the others wait for our part in what is found together
             return seen_NPD.sum() * 0.0
         weight_NP = guessed_NP / np.maximum(1, guessed_NP.sum(axis=1, keepdims=True))
         weight_M = onto(weight_NP[guessed_NP].astype(np.float32), seen_NPD.device)
@@ -180,20 +187,22 @@ class Dinov2(Dino):
     def patch_targets(self, said_MK: Tensor, temperature: float) -> Tensor:
         if self.asked.centering == "centre":
             return losses.centered_target(said_MK, self.patch_center_K, temperature)
-        return losses.sinkhorn_knopp(said_MK, temperature)
+        return losses.sinkhorn_knopp(said_MK, temperature, gather=gather)
 
-    def koleo(self, features_TBD: Tensor) -> Tensor:
-        """Of each global crop separately, their sum: its weight holds for each; shown is their mean. A single picture has no
-        neighbour."""
-        if not self.asked.koleo_weight or features_TBD.shape[1] < 2:
+    def koleo(self, features_TBD: Tensor, whole: int) -> Tensor:
+        """Of each global crop separately, their sum: its weight holds for each; shown is their mean. Neighbours are
+        sought among the `whole` pictures of all processes; a single one has none."""
+        if not self.asked.koleo_weight or whole < 2:
             return features_TBD.sum() * 0.0
-        return torch.stack([losses.koleo_loss(features_BD) for features_BD in features_TBD]).sum()
+        return torch.stack([losses.koleo_loss(features_BD, gather_rows) for features_BD in features_TBD]).sum()
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         super().after_step(step)
         if self.asked.centering == "centre" and self.said_MK is not None:
-            self.patch_center_K.copy_(losses.update_center(self.patch_center_K, self.said_MK, self.asked.center_momentum))
+            self.patch_center_K.copy_(
+                losses.update_center(self.patch_center_K, self.said_MK, self.asked.center_momentum, gather)
+            )
         self.said_MK = None
 
     # ---- checkpoints ----------------------------------------------------------------------------------------------------

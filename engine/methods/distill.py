@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine import losses
 from engine.data.batch import Batch
 from engine.data.device import onto
+from engine.distributed import gather
 from engine.methods.method import Method, accuracy, freeze, refuse_shared_weights
 from engine.methods.permutations import draws, permuted
 
@@ -44,7 +45,7 @@ class Taught(Method):
             "train/accuracy": accuracy(student_BK, batch.labels_B),
             "train/agreement": accuracy(student_BK, teacher_BK.argmax(dim=1)),
             "train/kl": losses.kl(student_BK.detach(), teacher_BK),
-            **self.signs(teacher_BK),
+            **self.signs(teacher_BK, batch.portion.whole),
         }
 
     def taught(self, batch: Batch, step: int) -> Tensor:
@@ -66,8 +67,8 @@ class Taught(Method):
         """The scalar to minimise, from both networks' logits."""
         raise NotImplementedError
 
-    def signs(self, teacher_BK: Tensor) -> dict[str, Tensor]:
-        """What else is worth watching."""
+    def signs(self, teacher_BK: Tensor, whole: int) -> dict[str, Tensor]:
+        """What else is worth watching. `whole`: pictures of the step, those of other processes too."""
         return {}
 
 
@@ -89,14 +90,15 @@ class ConfidenceWeighted(Taught):
     """The labels, each picture weighted by the teacher's confidence ("CWTM", eq. 10)."""
 
     def objective(self, student_BK: Tensor, teacher_BK: Tensor, batch: Batch, step: int) -> Tensor:
-        return losses.cwtm_loss(student_BK, teacher_BK, batch.labels_B)
+        part = losses.cwtm_loss(student_BK, teacher_BK, batch.labels_B, gather)
+        return part / batch.portion.share  # a part of a sum, where a mean over these pictures is asked for; alone it is all
 
-    def signs(self, teacher_BK: Tensor) -> dict[str, Tensor]:
+    def signs(self, teacher_BK: Tensor, whole: int) -> dict[str, Tensor]:
         """Whether a few pictures rule the batch: how many equal ones would weigh as much, and the heaviest against the mean."""
-        weight_B = losses.cwtm_weights(teacher_BK)
+        weight_B = losses.cwtm_weights(teacher_BK, gather)
         return {
-            "train/effective_batch": 1 / weight_B.square().sum(),  # (sum w)^2 / sum w^2, and they sum to 1
-            "train/heaviest_picture": weight_B.max() * len(weight_B),
+            "train/effective_batch": 1 / gather(weight_B.square().sum()).sum(),  # (sum w)^2 / sum w^2, and they sum to 1
+            "train/heaviest_picture": gather(weight_B.max()).max() * whole,
         }
 
 

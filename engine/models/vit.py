@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.distributed import kept_at_random
+
 Stem = Literal["patch", "conv"]
 
 Hidden = tuple[Tensor, Tensor]  # which patches, bool [B, N], and what is read in their place, [D]
@@ -249,7 +251,7 @@ class Block(nn.Module):
         if not self.training or self.drop_path == 0:
             return branch_BTD
         kept = 1 - self.drop_path
-        return branch_BTD * branch_BTD.new_empty(len(branch_BTD), 1, 1).bernoulli_(kept).div_(kept)
+        return branch_BTD * kept_at_random(branch_BTD, kept).div_(kept)
 
 
 class LayerScale(nn.Module):
