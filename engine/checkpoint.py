@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import torch
@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine import models, processes, recipe
+from engine import models, processes, reading, recipe
 from engine.models.imported import OF_METHODS
 from engine.run import Refused, Run, checkpoint_step
 
 OPTIMIZER = "optimizer.safetensors"
+TENSORS = r"^[A-Za-z0-9_]+\.safetensors\Z"  # a file of this folder and of no other place
 FULL = ("model.safetensors", OPTIMIZER)  # beside them teacher.safetensors, where it is an average
 
 Weights = Mapping[str, Mapping[str, Tensor]]  # by file, then by name
@@ -47,7 +48,7 @@ class State(msgspec.Struct, frozen=True):
     epoch: float
     attempt: int
     build: Build
-    sha256: dict[str, str]
+    sha256: dict[Annotated[str, msgspec.Meta(pattern=TENSORS)], str]
     optimizer: dict[str, Any] = {}  # parameter groups and what is no tensor
     partial: dict[str, float] = {}  # sums of the tick that is under way
     version: int = 1
@@ -125,7 +126,7 @@ def is_valid(folder: Path) -> bool:
 
 
 def read_state(folder: Path) -> State:
-    return msgspec.json.decode((folder / "state.json").read_bytes(), type=State)
+    return reading.json(folder / "state.json", State)
 
 
 def load_model(folder: Path, model: nn.Module, part: str = "model") -> None:
@@ -250,8 +251,8 @@ def teachers_of_others(run: Run) -> set[int]:
     for path in run.workspace.glob("*/*.toml"):
         if path.parent.name == run.name or path.name not in ("effective.toml", "recipe.toml"):  # it names itself
             continue
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            if run.name.encode() in path.read_bytes():  # most runs are nobody's child: parsing them all takes seconds
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            if run.name.encode() in reading.content(path):  # most runs are nobody's child: parsing them all takes seconds
                 steps.update(_pinned(path, run.name) if path.name == "effective.toml" else _asked_for(path, run.name))
     return steps
 
@@ -269,7 +270,7 @@ def _asked_for(path: Path, name: str) -> set[int]:
 
 
 def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with reading.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

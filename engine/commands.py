@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from engine import processes
+from engine import processes, reading
 from engine.events import snake
 
 
@@ -72,6 +72,7 @@ CHANGEABLE = (
 )
 
 
+MOST_BYTES = 2**16  # of a command
 _counter = itertools.count()
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
@@ -101,7 +102,7 @@ def read(folder: Path, known: set[str]) -> list[AnyCommand]:
         if key in known or name.startswith("."):
             continue
         try:
-            content = (folder / name).read_bytes()
+            content = reading.content(folder / name, MOST_BYTES)
         except OSError:
             continue
         command = _decoded(content)
@@ -115,5 +116,5 @@ def read(folder: Path, known: set[str]) -> list[AnyCommand]:
 def _decoded(content: bytes) -> AnyCommand | None:
     try:
         return _decoder.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -17,7 +17,7 @@ import tomlkit
 import torch
 from msgspec import Struct
 
-from engine import __version__, checkpoint, processes, recipe, scaled, words
+from engine import __version__, checkpoint, processes, reading, recipe, scaled, words
 from engine.fields import RecipeErrors
 from engine.recipe import RunRecipe
 from engine.recipes import Dino
@@ -296,7 +296,7 @@ def read(run: Run) -> Effective | None:
 
 def _why(run: Run, effective: Effective, resolved: Mapping[str, Why]) -> dict[str, dict[str, str]]:
     """Source and reason of each value: resolved from the data, written by the user, or with the schema's source."""
-    written = recipe.flat(recipe.plain_table((run.folder / "recipe.toml").read_text(encoding="utf-8")))
+    written = recipe.flat(recipe.plain_table(reading.text(run.folder / "recipe.toml")))
     why = {
         path: {"source": one.source, "reason": one.reason}
         for path, one in scaled.reasons(effective.recipe, written, resolved).items()

@@ -6,7 +6,7 @@ An event type or field this version does not know is skipped by readers, so newe
 """
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct
@@ -17,19 +17,26 @@ def snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a float64 of a curve still tells from its neighbours
+Time = Annotated[float, msgspec.Meta(ge=0, le=2**36)]  # seconds: in 1970 and as many, calendars go on
+Epochs = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
+_INSIDE = r"^(?!(.*/)?\.{1,2}(/|\Z))[^/\\:\x00-\x1f]+(/[^/\\:\x00-\x1f]+)*\Z"  # below where it starts, on any system
+Inside = Annotated[str, msgspec.Meta(max_length=1024, pattern=_INSIDE)]
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=snake):
     """Something that happened, `elapsed_s` seconds into the attempt."""
 
-    elapsed_s: float = 0.0
+    elapsed_s: Time = 0.0
 
 
 class Started(Event, frozen=True, kw_only=True):
     """Opens an attempt. What an earlier attempt did after `resumed_from_step` is abandoned."""
 
-    attempt: int
-    resumed_from_step: int
-    time: float = 0.0  # unix seconds
-    pid: int = 0
+    attempt: Count
+    resumed_from_step: Count
+    time: Time = 0.0  # unix seconds
+    pid: Count = 0
     host: str = ""
 
 
@@ -43,23 +50,23 @@ class PhaseBegan(Event, frozen=True, kw_only=True):
 class Prepared(Event, frozen=True, kw_only=True):
     """Everything is decided and the first step comes next."""
 
-    total_steps: int
-    steps_per_epoch: int
-    epochs: int
-    log_every: int
+    total_steps: Count
+    steps_per_epoch: Count
+    epochs: Count
+    log_every: Count
     device: str
     device_reason: str = ""
     device_memory_gib: float = 0.0  # of the whole device, or of the machine on the CPU; 0 in runs from before it was recorded
     precision: str = "float32"
-    threads: int = 0
-    pictures: int = 0
+    threads: Count = 0
+    pictures: Count = 0
 
 
 class TeacherPinned(Event, frozen=True, kw_only=True):
     """The frozen teacher of this run: checked at each resume."""
 
     run: str
-    step: int
+    step: Count
     sha256: str
 
 
@@ -72,41 +79,41 @@ class WeightsImported(Event, frozen=True, kw_only=True):
     whole: bool  # nothing was missing
     text: str  # the report in a sentence
     run: str = ""  # the run whose checkpoint it is, and its step, where it is one
-    step: int = 0
+    step: Count = 0
 
 
 class StepTaken(Event, frozen=True, kw_only=True):
     """A tick: means over the `log_every` steps that end with this one."""
 
-    step: int
-    epoch: float
+    step: Count
+    epoch: Epochs
     values: dict[str, float]
 
 
 class Measured(Event, frozen=True, kw_only=True):
     """A probe's values. `split` tells what it was measured on where the name does not."""
 
-    step: int
-    epoch: float = 0.0
+    step: Count
+    epoch: Epochs = 0.0
     split: str = ""
     values: dict[str, float]
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
-    step: int
-    epoch: float = 0.0
-    path: str
-    size: int = 0  # bytes
+    step: Count
+    epoch: Epochs = 0.0
+    path: Inside
+    size: Count = 0  # bytes
 
 
 class ArtifactSaved(Event, frozen=True, kw_only=True):
     """A file that was complete on disk before this line was written. `path` is relative to the run."""
 
-    step: int
-    epoch: float = 0.0
+    step: Count
+    epoch: Epochs = 0.0
     kind: str
-    path: str
-    size: int  # bytes
+    path: Inside
+    size: Count  # bytes
     sha256: str
 
 
@@ -116,14 +123,14 @@ class CommandAcknowledged(Event, frozen=True, kw_only=True):
     id: str
     command: str
     outcome: Literal["accepted", "expired", "refused"]
-    step: int = 0
+    step: Count = 0
     detail: str = ""
 
 
 class Changed(Event, frozen=True, kw_only=True):
     """A field has another value from this step on; re-applied at this step when a run is resumed from before it."""
 
-    step: int
+    step: Count
     field: str
     value: float | int | bool | str
 
@@ -131,16 +138,16 @@ class Changed(Event, frozen=True, kw_only=True):
 class Warned(Event, frozen=True, kw_only=True):
     """Something a person should know that does not stop the run."""
 
-    step: int
+    step: Count
     text: str
 
 
 class LossNotFinite(Event, frozen=True, kw_only=True):
     """The loss or gradient of a step in [first_step, last_step] was NaN or infinite; nothing was saved after it."""
 
-    first_step: int
-    last_step: int
-    pictures: list[int]  # places in the training set of the newest batch
+    first_step: Count
+    last_step: Count
+    pictures: list[Count]  # places in the training set of the newest batch
     path: str = ""  # the batch, as an artifact
 
 
@@ -154,9 +161,9 @@ class Remedy(Struct, frozen=True):
 class Diagnosed(Event, frozen=True, kw_only=True):
     """The watchdog has seen enough: something is wrong from here on, until it has recovered."""
 
-    step: int
+    step: Count
     verdict: str  # a name of watchdog.RULES
-    since: int = 0  # the last step before the first sign of it
+    since: Count = 0  # the last step before the first sign of it
     evidence: str  # what was seen, with its numbers
     cause: str
     remedies: list[Remedy] = []  # the likeliest first
@@ -165,7 +172,7 @@ class Diagnosed(Event, frozen=True, kw_only=True):
 class Recovered(Event, frozen=True, kw_only=True):
     """What was diagnosed is over."""
 
-    step: int
+    step: Count
     verdict: str
 
 
@@ -175,10 +182,10 @@ class RolledBack(Event, frozen=True, kw_only=True):
     Each of `changes` follows as Changed; the steps of `skip` pass without learning, also when the run is resumed.
     """
 
-    step: int
-    to_step: int
+    step: Count
+    to_step: Count
     verdict: str
-    skip: list[int] = []
+    skip: list[Count] = []
     changes: dict[str, float | int | bool | str] = {}
 
 
@@ -226,7 +233,7 @@ def from_line(line: bytes) -> AnyEvent | None:
     """The event of a line, or None if it cannot be read (torn, or of a type this version does not know)."""
     try:
         return _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -234,6 +241,6 @@ def from_lines(lines: bytes) -> tuple[list[AnyEvent], int]:
     """The events of whole lines, and how many lines could not be read; blank ones do not count."""
     try:
         return _decoder.decode_lines(lines), 0
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         read = [from_line(line) for line in lines.split(b"\n") if line.strip()]
         return [event for event in read if event is not None], read.count(None)

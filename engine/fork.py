@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from engine import checkpoint, decide, processes, recipe, scaled
+from engine import checkpoint, decide, processes, reading, recipe, scaled
 from engine.fields import RecipeError, RecipeErrors
 from engine.forkable import ANEW, why_fixed
 from engine.recipe import RunRecipe
@@ -115,7 +115,7 @@ def _or(steps: Sequence[int]) -> str:
 
 def _changed(parent: Run, step: int, sets: Sequence[str], fresh_optimizer: bool) -> tomlkit.TOMLDocument:
     """The parent's recipe, comments and all, with the changes. Raises RecipeErrors for what may not change."""
-    document = tomlkit.parse((parent.folder / "recipe.toml").read_text(encoding="utf-8"))
+    document = tomlkit.parse(reading.text(parent.folder / "recipe.toml"))
     document.pop("fork", None)  # the parent's own
     for path, value in _decided(parent, step, [change.partition("=")[0].strip() for change in sets]):
         recipe.apply_set(document, f"{path}={json.dumps(value)}")

@@ -5,7 +5,7 @@ What is said of it is in study.py, forks beside their parents are in branches.py
 
 from collections.abc import Sequence
 
-from engine.fields import nearest
+from engine.fields import RecipeErrors, nearest
 from engine.predictions import ComparisonError, Lineage, Predictions, read_predictions
 from engine.recipe import RunRecipe
 from engine.recipes import Dino
@@ -47,9 +47,12 @@ def predictions_of(run: Run, state: RunState, split: str = "test") -> Prediction
     if not state.completed:
         return None
     kept = [artifact for artifact in state.artifacts if artifact.kind == f"predictions-{split}"]
-    asked, data = run.recipe(), run.data() or {}
     if not kept:
         return None
+    try:
+        asked, data = run.recipe(), run.data() or {}
+    except RecipeErrors as error:
+        raise ComparisonError(f"{run.name} cannot be compared: {error}") from None
     test_hash = data.get("split", {}).get("test" if split == "linear" else split, "")
     return read_predictions(
         run.folder / kept[-1].path, run.name, asked.generation, asked.seed, test_hash, asked.training.same_order

@@ -5,7 +5,7 @@ import contextlib
 import msgspec
 from msgspec import Struct
 
-from engine import processes
+from engine import processes, reading
 from engine.run import Run, cannot_be_written
 
 LONGEST_TAG = 40  # letters
@@ -30,7 +30,7 @@ def tags_of(text: str) -> tuple[str, ...]:
 def read(run: Run) -> Notes:
     """Nothing for a run without notes, and for a file that cannot be read."""
     with contextlib.suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode((run.folder / "extras" / "notes.json").read_bytes(), type=Notes)
+        return reading.json(run.folder / "extras" / "notes.json", Notes)
     return NOTHING
 
 

@@ -6,8 +6,6 @@ ComparisonError that names both runs. Shapes: N pictures, K classes, M members.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import statistics
+from engine import arrays, statistics
 from engine.statistics import SMALLEST, Doubles, Ints, Reliability
 
 Kind = Literal["probabilities", "logits"]
@@ -75,12 +73,11 @@ class Predictions:
 def read_predictions(path: Path, run: str, generation: int, seed: int, test_hash: str, same_order: bool = False) -> Predictions:
     """The artifact `predictions-test` or `predictions-train` of a run."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            probabilities, labels, index = (stored[name] for name in ("probabilities", "labels", "index"))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        probabilities, labels, index = arrays.read(path, "probabilities", "labels", "index").values()
+    except (OSError, ValueError) as error:
         raise ComparisonError(f"{run}: cannot read {path} ({error}); leave the run out or train it again") from error
-    arrays = probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
-    return Predictions(run, generation, seed, test_hash, *arrays, same_order=same_order)
+    found = probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
+    return Predictions(run, generation, seed, test_hash, *found, same_order=same_order)
 
 
 def require_comparable(predictions: Sequence[Predictions]) -> None:

@@ -22,7 +22,7 @@ from msgspec import Struct
 from rich.table import Table
 from torch import nn
 
-from engine import checkpoint, console, decide, extras, methods, processes, recipe, words
+from engine import checkpoint, console, decide, extras, methods, processes, reading, recipe, words
 from engine.data.prepared import Prepared, prepare
 from engine.fields import RecipeErrors
 from engine.methods import Method
@@ -127,7 +127,7 @@ class Rebuilt:
             data = prepare(asked, self.run.workspace / "data")
         except (ValueError, RecipeErrors) as error:
             raise Refused(str(error)) from None
-        if path.exists() and described(path.read_bytes()) != described(msgspec.json.encode(data.card())):
+        if path.exists() and described(reading.content(path)) != described(msgspec.json.encode(data.card())):
             raise Refused(f"the data is not what {self.run.name} learned from: {path} describes other pictures")
         return data
 

@@ -14,9 +14,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from engine import processes
+from engine import processes, reading
 from engine.processes import Identity
-from engine.recipe import RecipeFile
+from engine.recipe import RecipeFile, is_run_name
 from engine.run import Observer, Refused, Run, Workspace, cannot_be_written, needs, sources_of
 from engine.state import State
 
@@ -46,13 +46,15 @@ class Queue:
     def names(self) -> list[str]:
         """The runs in order, none without a file. Raises Refused for a damaged one."""
         try:
-            order = msgspec.json.decode(self.path.read_bytes(), type=_Order)
+            order = reading.json(self.path, _Order)
         except FileNotFoundError:
             return []
         except (OSError, msgspec.MsgspecError) as error:
             raise self._damaged(str(error)) from None
         if order.version != VERSION:
             raise self._damaged(f"version {order.version} is not known here, only {VERSION}")
+        if odd := [name for name in order.runs if not is_run_name(name)]:
+            raise self._damaged(f"{odd[0][:80]!r} cannot be a run's name")
         return list(dict.fromkeys(order.runs))
 
     def _damaged(self, problem: str) -> Refused:
@@ -117,7 +119,7 @@ class Queue:
         if not processes.is_held(self.worker_lock):
             return None
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(self.worker_path.read_bytes(), type=Identity)
+            return reading.json(self.worker_path, Identity)
         return Identity(0, 0.0, "", "")
 
     @contextlib.contextmanager

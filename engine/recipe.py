@@ -19,10 +19,15 @@ import tomlkit
 from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 
+from engine import reading
 from engine.fields import TAG, Field, RecipeError, RecipeErrors, build, fields_of, knob, nearest, tag_of
 from engine.recipes import Dino, Dinov2, Method, Supervised
 
 VERSION = 1
+LONGEST = 2**18  # letters of a recipe; ours have three thousand, and tomlkit needs seconds for a million
+DEEPEST = 12  # tables and lists in one another; effective.toml has five
+MOST_POINTS = 200  # in a line
+MOST_BITS = 256  # of a whole number that can still be named in a refusal
 Auto = Literal["auto"]  # engine/scaled.py makes a number of it, with the reason
 ANY_FOLDER = "write a folder with pictures"
 LABELLED_FOLDER = "write the folder with one sub-folder a class"
@@ -35,7 +40,9 @@ LONELY = "picture leaves BatchNorm nothing to compare it with: its statistics wo
 SEED = "{seed}"  # in method.teacher_run: the student's own seed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 BEGINS = ("weights", "partial", "head_epochs", "freeze")  # fields of a network that say how it starts and not what it is
+_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)  # devices there, whatever follows the point
 _WEIGHTS_OF = re.compile(r"(?P<run>[A-Za-z0-9][A-Za-z0-9._-]*-s(?:\d+|\{seed\})-F\d+(?:-fork\d+)*)(?:@(?P<step>\d+))?")
+_LEADS_ELSEWHERE = re.compile(r"[/\\:\x00]")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -440,6 +447,11 @@ def run_name(lineage: str, seed: int, generation: int) -> str:
     return f"{lineage}-s{seed}-F{generation}"
 
 
+def is_run_name(name: str) -> bool:
+    """Whether a run may be called so: its folder lies in the workspace and nowhere else, on any system."""
+    return name not in ("", ".", "..") and not _LEADS_ELSEWHERE.search(name)
+
+
 def teacher_run(method: Method, seed: int) -> str:
     """The run of another lineage from which F0 of this seed learns; empty for none."""
     return str(getattr(method, "teacher_run", "")).replace(SEED, str(seed))
@@ -464,7 +476,7 @@ def read(path: Path | str, sets: Sequence[str] = ()) -> RecipeFile:
     shipped_name = str(path).removesuffix(".toml")
     if source.is_file():
         try:
-            text = source.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a mark
+            text = reading.text(source, encoding="utf-8-sig")  # editors on Windows begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeErrors([RecipeError("", f"cannot be read as UTF-8 text ({error})")], str(path)) from None
     elif shipped_name in shipped():
@@ -494,14 +506,47 @@ def plain_table(text: str, source: str = "") -> dict[str, Any]:
     The standard library's parser is eight times as fast as tomlkit, names the line of a key that is written twice, and is
     what other programs will read the file with.
     """
+    if len(text) > LONGEST:
+        problem = f"has {len(text):,d} letters, and a recipe at most {LONGEST:,d}; take out what is none of it"
+        raise RecipeErrors([RecipeError("", problem)], source)
+    for line, said in enumerate(text.splitlines(), 1):
+        if said.count(".") > MOST_POINTS:  # a key of so many parts would take the parser minutes
+            raise _too_deep(f"line {line}", source)
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise _too_deep("", source) from None
     except tomllib.TOMLDecodeError as error:
         problem, _, place = str(error).partition(" (at ")
         problem = re.sub(r"\('(.+?)',?\)", lambda keys: keys[1].replace("', '", "."), problem)  # a tuple of keys
         found = re.match(r"line (\d+)", place)
         line = int(found[1]) if found else len(text.rstrip().splitlines())
         raise RecipeErrors([RecipeError(f"line {line}", f"is not TOML: {problem}")], source) from None
+    except ValueError:  # int's own; it names no place
+        problem = "holds a number of more than 4,300 digits, outside every range; write a smaller one"
+        raise RecipeErrors([RecipeError("", problem)], source) from None
+    _refuse_odd(table, source)
+    return table
+
+
+def _refuse_odd(table: Mapping[str, Any], source: str) -> None:
+    """What is TOML, and yet more than any recipe says and than whoever writes it out again can bear."""
+    left: list[tuple[str, Any, int]] = [("", table, 0)]
+    while left:
+        path, value, depth = left.pop()
+        if depth > DEEPEST:
+            raise _too_deep(path, source)
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            problem = f"a whole number of {value.bit_length():,d} bits is outside every range; write a smaller one"
+            raise RecipeErrors([RecipeError(path, problem)], source)
+        if isinstance(value, Mapping):
+            left.extend((f"{path}.{key}" if path else str(key), one, depth + 1) for key, one in value.items())
+        elif isinstance(value, list):
+            left.extend((path, one, depth + 1) for one in value)
+
+
+def _too_deep(path: str, source: str) -> RecipeErrors:
+    return RecipeErrors([RecipeError(path[:80], f"is nested more than {DEEPEST} deep, as nothing in a recipe is")], source)
 
 
 def with_value(text: str, path: str, value: str) -> str:
@@ -515,18 +560,36 @@ def apply_set(document: tomlkit.TOMLDocument, change: str) -> None:
     """One `table.field=value`; the value is TOML (`0.1`, `[0, 1]`, `true`), anything else is text."""
     key, equals, value = change.partition("=")
     path = key.strip().split(".")
-    if not equals or not all(path):
-        raise RecipeErrors([RecipeError(change, "is not a change; write --set field=value, such as training.epochs=20")])
-    try:
-        parsed: Any = tomlkit.parse(f"x = {value.strip()}")["x"]
-    except TOMLKitError:
-        parsed = value.strip()
+    if not equals or not all(path) or not _can_be_said(change):
+        shown = change if len(change) <= 80 else change[:77] + "..."
+        problem = "is not a change; write --set field=value, such as training.epochs=20"
+        raise RecipeErrors([RecipeError(shown.encode(errors="replace").decode(), problem)])
+    if len(path) > DEEPEST:
+        raise _too_deep(key.strip(), "--set")
+    parsed = _parsed(value.strip())
+    if not isinstance(parsed, str):
+        _refuse_odd({key.strip(): parsed}, "--set")
     place: Any = document
     for part in path[:-1]:
         place = place.setdefault(part, tomlkit.table())
         if not isinstance(place, Mapping):
             raise RecipeErrors([RecipeError(key.strip(), f"{part} is a value, not a table")])
     place[path[-1]] = parsed
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return tomlkit.parse(f"x = {value}")["x"]
+    except (TOMLKitError, ValueError, RecursionError):
+        return value
+
+
+def _can_be_said(text: str) -> bool:
+    """Whether TOML can: what a shell passes on may be no UTF-8."""
+    try:
+        return bool(text.encode()) and len(text) <= LONGEST
+    except UnicodeEncodeError:
+        return False
 
 
 NAMED_FILES = (
@@ -660,7 +723,7 @@ def shipped_text(name: str) -> str:
 
 def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
     """Values that are each allowed but not together."""
-    if not _NAME.fullmatch(recipe.lineage):
+    if not _NAME.fullmatch(recipe.lineage) or _OF_WINDOWS.match(recipe.lineage):
         problem = f"{recipe.lineage!r} cannot name a folder; use up to 80 letters, digits, '.', '_' and '-'"
         yield RecipeError("lineage", problem)
     if isinstance(recipe, Recipe):
@@ -843,6 +906,9 @@ def _teacher_contradictions(recipe: Recipe) -> Iterator[RecipeError]:
 
 
 def _run_contradictions(recipe: RunRecipe) -> Iterator[RecipeError]:
+    for field, name in (("teacher", recipe.teacher), ("fork.run", recipe.fork.run)):
+        if name and not is_run_name(name):
+            yield RecipeError(field, f"{name!r} cannot be a run's name; write one such as digits-s0-F1")
     if recipe.generation and not recipe.teacher:
         yield RecipeError("teacher", f"is empty, but generation {recipe.generation} learns from the one before; write its run")
     if getattr(recipe.method, "teacher_run", ""):

@@ -15,15 +15,15 @@ import threading
 import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
 from msgspec import Struct
 
-from engine import commands, events, processes, recipe
+from engine import commands, described, events, processes, reading, recipe
 from engine.commands import AnyCommand
-from engine.events import AnyEvent
+from engine.events import AnyEvent, Count
 from engine.fields import RecipeError, RecipeErrors, nearest
 from engine.recipe import RecipeFile, RunRecipe
 from engine.state import RunState, State, Vital, derive
@@ -47,13 +47,13 @@ def cannot_be_written(place: Path | str, error: OSError) -> Refused:
 class Status(Struct, frozen=True):
     """status.json: who is at work, replaced at least every 2 s."""
 
-    pid: int
+    pid: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  # a C int: psutil overflows with more
     started: float
     boot: str
     host: str
-    beat: int
-    attempt: int
-    step: int
+    beat: Count
+    attempt: Count
+    step: Count
 
     @property
     def who(self) -> processes.Identity:
@@ -121,13 +121,13 @@ class Run:
         return _toml(path) if path.exists() else None
 
     def data(self) -> dict[str, Any] | None:
-        """data.json: classes, split hashes, statistics; None before data was prepared."""
+        """data.json: classes, split hashes, statistics; None before it was prepared. Raises RecipeErrors for a damaged file."""
         path = self.folder / "data.json"
-        return msgspec.json.decode(path.read_bytes()) if path.exists() else None
+        return described.read(path) if path.exists() else None
 
     def status(self) -> Status | None:
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((self.folder / "status.json").read_bytes(), type=Status)
+            return reading.json(self.folder / "status.json", Status)
         return None
 
     def tail(self) -> "Tail":
@@ -145,8 +145,7 @@ class Run:
         """Where the run is, without its curves: of steps in a row only the last is folded. A long run costs a tenth."""
         state = RunState()
         with contextlib.suppress(OSError):
-            *lines, _ = self.events_path.read_bytes().split(b"\n")
-            for event in _without_steps_between(lines):
+            for event in _without_steps_between(reading.lines(self.events_path)):
                 state.fold(event)
         return state
 
@@ -198,7 +197,7 @@ def checkpoint_step(folder: Path) -> int:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return recipe.plain_table(path.read_text(encoding="utf-8"), str(path))
+        return recipe.plain_table(reading.text(path), str(path))
     except UnicodeDecodeError as error:
         raise RecipeErrors([RecipeError("", f"is not UTF-8 text ({error})")], str(path)) from None
 
@@ -216,7 +215,7 @@ def _without_steps_between(lines: Iterable[bytes]) -> Iterator[AnyEvent]:
 
 
 def _newest_event(path: Path) -> AnyEvent | None:
-    with contextlib.suppress(OSError), path.open("rb") as file:
+    with contextlib.suppress(OSError), reading.opened(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - SLICE))
         *lines, _ = file.read().split(b"\n")  # what comes after the last newline has not happened yet
         return next((event for line in reversed(lines) if (event := events.from_line(line)) is not None), None)
@@ -230,7 +229,7 @@ class Tail:
         self._path = path
         self._offset = 0
         self._skipped = 0
-        self._half = b""
+        self._lines = reading.Lines()
 
     @property
     def offset(self) -> int:
@@ -240,7 +239,7 @@ class Tail:
     @property
     def whole(self) -> int:
         """Bytes of whole lines, read or skipped."""
-        return self._offset - len(self._half)
+        return self._offset - self._lines.pending
 
     @property
     def folded(self) -> int:
@@ -256,14 +255,13 @@ class Tail:
         try:
             if self._path.stat().st_size <= self._offset:
                 return 0
-            with self._path.open("rb") as file:
+            with reading.opened(self._path) as file:
                 file.seek(self._offset)
                 fresh = file.read(SLICE)
         except OSError:
             return 0
         self._offset += len(fresh)
-        lines, _, self._half = (self._half + fresh).rpartition(b"\n")
-        told, unreadable = events.from_lines(lines)
+        told, unreadable = events.from_lines(self._lines.of(fresh))
         state.fold_all(told)
         state.unreadable += unreadable
         return len(fresh)
@@ -427,7 +425,7 @@ def teacher_of(run: Run) -> Run | None:
         name = _toml(run.folder / "recipe.toml").get("teacher")
     except (OSError, ValueError):
         return None
-    return Run(run.workspace / name) if name and isinstance(name, str) else None
+    return Run(run.workspace / name) if isinstance(name, str) and recipe.is_run_name(name) else None
 
 
 def sources_of(run: Run) -> tuple[Run, ...]:
@@ -440,7 +438,7 @@ def sources_of(run: Run) -> tuple[Run, ...]:
     model = table.get("model")
     weights = model.get("weights") if isinstance(model, dict) else None
     names = [recipe.run_of_weights(weights)[0] if isinstance(weights, str) else "", table.get("teacher")]
-    return tuple(Run(run.workspace / name) for name in names if name and isinstance(name, str))
+    return tuple(Run(run.workspace / name) for name in names if isinstance(name, str) and recipe.is_run_name(name))
 
 
 def needs(run: Run, source: Run) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine import processes
+from engine import processes, reading
 from engine.fields import TAG
 
 SUFFIX = ".set.json"
@@ -37,7 +37,7 @@ def added(data_folder: Path) -> list[Added]:
     found = []
     for path in sorted(data_folder.glob(f"*{SUFFIX}")):
         try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Added))
+            found.append(reading.json(path, Added))
         except (OSError, msgspec.MsgspecError):
             continue
     return found

@@ -9,6 +9,7 @@ does the heartbeat move) comes in as `Vital`, and `derive` puts the two together
                                 \\--> lost (free, no last word) --> starting (next attempt)
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ HEADLINES = (
     "knn/student@val",
 )  # what the best checkpoint is chosen by, the first there is
 MANY = 16  # ticks in a row from which on an array pays
+METRICS = 1000  # curves of a run: ours have fifty; whoever names more would fill memory and window with them
 SILENT_S = 30.0  # a held lock whose counter has not moved this long is unresponsive
 _SPLIT_IN_NAME = re.compile(r"(train|val|test)/")
 
@@ -154,7 +156,8 @@ class Curve:
             kept = self._kept[newest]
             steps, values = self._rows[newest, 0][kept], self._rows[newest, 3][kept]
             if newest.start == 0 or (len(steps) and steps[0] <= after):
-                return float(values[(steps > after) & (steps <= to)].mean())
+                between = values[(steps > after) & (steps <= to)]
+                return float(between.mean()) if len(between) else math.nan  # what anybody may have written need not ascend
             room *= 4
 
     @property
@@ -275,10 +278,15 @@ class RunState:
 
     def point(self, name: str, step: int, epoch: float, value: float) -> None:
         attempt = self.attempts[-1]
-        curve = self.curves.get(name)
-        if curve is None:
-            curve = self.curves[name] = Curve()
-        curve.add(step, epoch, attempt.earlier_s + attempt.elapsed_s, value, attempt.number)
+        if (curve := self.curve(name, 1)) is not None:
+            curve.add(step, epoch, attempt.earlier_s + attempt.elapsed_s, value, attempt.number)
+
+    def curve(self, name: str, points: int) -> Curve | None:
+        """A metric's, made for its first points; None for one too many, whose points count as unreadable."""
+        if name not in self.curves and len(self.curves) >= METRICS:
+            self.unreadable += points
+            return None
+        return self.curves.setdefault(name, Curve())
 
     def say(
         self, event: AnyEvent, text: str, level: Literal["info", "warn", "error"] = "info", step: int | None = None
@@ -355,8 +363,9 @@ def _step_taken(state: RunState, event: events.StepTaken) -> None:
 
 
 def _tell_epoch(state: RunState, event: events.StepTaken) -> None:
-    if state.steps_per_epoch and event.step % state.steps_per_epoch == 0 and "train/loss" in event.values:
-        loss = state.curves["train/loss"].mean_between(event.step - state.steps_per_epoch, event.step)
+    losses = state.curves.get("train/loss")
+    if losses and state.steps_per_epoch and event.step % state.steps_per_epoch == 0 and "train/loss" in event.values:
+        loss = losses.mean_between(event.step - state.steps_per_epoch, event.step)
         state.say(event, f"epoch {round(event.epoch)} done, train/loss {words.number(loss)}", step=event.step)
 
 
@@ -381,7 +390,8 @@ def _steps_taken(state: RunState, some: Sequence[events.StepTaken]) -> None:
     rows[:, 2] += elapsed_s
     values = np.array([list(one.values.values()) for one in some], dtype=float)
     for name, column in zip(names, values.T, strict=True):
-        state.curves.setdefault(name, Curve()).extend(rows, column, attempt.number)
+        if (curve := state.curve(name, len(some))) is not None:
+            curve.extend(rows, column, attempt.number)
     attempt.elapsed_s, attempt.stepped = float(elapsed_s[-1]), True
     state.step, state.epoch, state.phase = last.step, last.epoch, ("training", "")
     state.count += len(some)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from engine import checkpoint, commands, decide, distributed, events, methods, models, processes, rates, recipe, scaled
+from engine import checkpoint, commands, decide, distributed, events, methods, models, processes, rates, reading, recipe, scaled
 from engine.checkpoint import Build
 from engine.commands import AnyCommand
 from engine.data.answers import Answers
@@ -161,8 +161,8 @@ class Training:
         path = self.run.folder / "data.json"
         if not path.exists():
             processes.write_aside(path, msgspec.json.format(card, indent=1))
-        elif described(path.read_bytes()) != described(card):
-            other = self._other(described(path.read_bytes()))
+        elif described(reading.content(path)) != described(card):
+            other = self._other(described(reading.content(path)))
             raise Failed(f"the data is not what this run began with: {path} describes {other}. Bring the old data back")
 
     def _other(self, before: dict[str, Any]) -> str:

@@ -5,8 +5,6 @@ there are, and which of their fields change what is seen here, is drawn from the
 the engine's (data/scan.py).
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine import known_sets, sets, words
+from engine import arrays, known_sets, sets, words
 from engine.fields import TAG, Field, RecipeErrors, fields_of, tag_of
 from engine.recipe import Data, parse_data
 from studio import recipe_fields
@@ -37,7 +35,7 @@ MODES = {
     "RGBA": "RGB with transparency",
     "LA": "grey with transparency",
 }
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
+UNREADABLE = (OSError, ValueError, MemoryError)
 MULTIPLY = "\N{MULTIPLICATION SIGN}"
 
 
@@ -153,8 +151,7 @@ def _pairs(asked: Answer) -> NDArray[np.uint8] | None:
     if not asked.near:
         return None
     try:
-        with Path(asked.near_sheet).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            pairs: NDArray[np.uint8] = stored["pairs_u8"]
+        pairs: NDArray[np.uint8] = arrays.read(asked.near_sheet, "pairs_u8")["pairs_u8"]
     except UNREADABLE:
         return None
     fits = pairs.dtype == np.uint8 and pairs.ndim == 5 and pairs.shape[:2] == (len(asked.near), 2) and pairs.shape[2] in (1, 3)
@@ -163,8 +160,7 @@ def _pairs(asked: Answer) -> NDArray[np.uint8] | None:
 
 def _sheet(path: Path) -> Sheet:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            array, labels, files = (stored[name] for name in ("pictures_u8", "labels", "files"))
+        array, labels, files = arrays.read(path, "pictures_u8", "labels", "files").values()
     except UNREADABLE as error:
         return Sheet(Pictures(problem=f"the pictures cannot be shown: {error}"))
     fits = (

@@ -8,18 +8,15 @@ Shapes: N test pictures, K classes, n pictures listed.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import compare, lineages, words
+from engine import arrays, compare, lineages, words
 from engine.compare import ComparisonError, Predictions, Suspect
 from engine.run import Run, checkpoint_step
 from engine.state import RunState
@@ -165,9 +162,9 @@ def _probe(run: Run, state: RunState) -> tuple[Ints, Ints] | None:
     try:
         if not kept or (run.data() or {}).get("evaluated"):
             return None
-        with (run.folder / "artifacts" / Path(kept[-1].path).name).open("rb") as file, np.load(file) as stored:
-            return stored["index"].astype(np.int64), stored["labels"].astype(np.int64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        index_P, labels_P = arrays.read(run.folder / kept[-1].path, "index", "labels").values()
+        return index_P.astype(np.int64), labels_P.astype(np.int64)
+    except (OSError, ValueError):
         return None  # Live says what is wrong with them
 
 
@@ -369,11 +366,10 @@ def prototypes(run: Run, state: RunState) -> Prototypes | str:
     kept = [artifact for artifact in state.artifacts if artifact.kind == "prototypes"]
     if not kept:
         return "its run learned classes" if state.completed else "a run without labels keeps them when it is complete"
-    path = run.folder / Path(kept[-1].path).parent.name / Path(kept[-1].path).name  # never leaves the folder
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            found = Prototypes(*(stored[name] for name in ("prototypes", "uses", "pictures", "probabilities")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        stored = arrays.read(run.folder / kept[-1].path, "prototypes", "uses", "pictures", "probabilities")
+        found = Prototypes(*stored.values())
+    except (OSError, ValueError) as error:
         return f"{kept[-1].path} cannot be read ({error})"
     whole = found.numbers.shape == found.uses.shape and found.places.shape == found.probabilities.shape
     whole = whole and found.places.ndim == 2 and len(found.places) == len(found.uses) > 0

@@ -10,8 +10,6 @@ Rates are fractions in [0, 1]. Shapes: N pictures, K classes, G generations, n r
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -21,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import compare, words
+from engine import arrays, compare, words
 from engine.compare import ComparisonError, Generation, Lineage, Predictions, Reliability
 
 Floats = NDArray[np.float64]
@@ -311,12 +309,12 @@ def pictures(workspace: Path, data: Mapping[str, Any] | None) -> Pictures:
         return Pictures(problem="these runs do not say where their pictures are kept")
     path = workspace / "data" / name
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            array = stored["pictures"]
-            files = tuple(stored["files"].tobytes().decode().split("\n")) if "files" in stored else ()
+        stored = arrays.read(path)
+        array = stored["pictures"]
+        files = tuple(stored["files"].tobytes().decode().split("\n")) if "files" in stored else ()
     except FileNotFoundError:
         return Pictures(problem=f"the pictures are not here: data/{name} is missing from this workspace")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError) as error:
         return Pictures(problem=f"the pictures cannot be read: data/{name} ({error})")
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
         return Pictures(problem=f"the pictures cannot be shown: data/{name} holds {array.dtype} of shape {array.shape}")

@@ -5,8 +5,6 @@ Reading never raises anything but `Unreadable`. Left to widgets/live_images.py: 
 Shapes: P pictures.
 """
 
-import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import words
+from engine import arrays, reading, words
 from engine.state import Artifact, RunState
 from studio import phrases, theme
 from studio.session import Followed
@@ -82,19 +80,17 @@ def read_arrays(folder: Path, path: str) -> dict[str, NDArray[np.generic]]:
     """All arrays of an artifact. Raises Unreadable."""
     whole = inside(folder, path)
     try:
-        with whole.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return arrays.read(whole)
     except FileNotFoundError:
         raise Unreadable(f"{path} is missing from the run's folder.") from None
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RuntimeError, MemoryError,
-            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+    except (OSError, ValueError, MemoryError) as error:
         raise Unreadable(f"{path} is damaged and cannot be shown ({type(error).__name__}).") from None
 
 
 def read_probe(folder: Path, path: str) -> Probe:
     """The probe pictures: uint8 [P, C, H, W] with one or three channels, labels [P]. Raises Unreadable."""
-    arrays = read_arrays(folder, path)
-    pictures, marks = arrays.get("pictures"), arrays.get("labels")
+    found = read_arrays(folder, path)
+    pictures, marks = found.get("pictures"), found.get("labels")
     whole = pictures is not None and pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[1] in (1, 3)
     if not whole or pictures is None or marks is None or marks.shape != pictures.shape[:1] or 0 in pictures.shape:
         raise Unreadable(f"{path} does not hold the probe pictures it should.")
@@ -103,23 +99,23 @@ def read_probe(folder: Path, path: str) -> Probe:
 
 def read_looks(folder: Path, path: str, kind: str, pictures: int) -> Looks:
     """The maps of a snapshot for so many pictures. Raises Unreadable."""
-    arrays = read_arrays(folder, path)
+    found = read_arrays(folder, path)
     axes = 4 if kind == "attention" else 3
     expected: Mapping[str, int] = {"student": axes, "teacher": axes, "pca_student": 4, "pca_teacher": 4} | dict.fromkeys(
         ("overlap", "jaccard", "student_class", "student_confidence", "teacher_class", "teacher_confidence"), 1
     )
-    for name, array in arrays.items():
+    for name, array in found.items():
         if name in expected and (array.ndim != expected[name] or len(array) != pictures or 0 in array.shape):
             raise Unreadable(f"{path} does not fit the {words.plural(pictures, 'probe picture')}.")
         if name.startswith("pca_") and array.shape[1:2] != (3,):
             raise Unreadable(f"{path} holds colours of patches that are not red, green and blue.")
-    if "student" not in arrays:
+    if "student" not in found:
         raise Unreadable(f"{path} holds no map of the student.")
     return Looks(
-        student=_with_heads(arrays["student"]),
-        teacher=_with_heads(arrays["teacher"]) if "teacher" in arrays else None,
-        **{f"pca_{name}": _finite(arrays.get(f"pca_{name}")) for name in ("student", "teacher")},  # type: ignore[arg-type]
-        **{name: arrays.get(name) for name, axes in expected.items() if axes == 1},  # type: ignore[arg-type]
+        student=_with_heads(found["student"]),
+        teacher=_with_heads(found["teacher"]) if "teacher" in found else None,
+        **{f"pca_{name}": _finite(found.get(f"pca_{name}")) for name in ("student", "teacher")},  # type: ignore[arg-type]
+        **{name: found.get(name) for name, axes in expected.items() if axes == 1},  # type: ignore[arg-type]
     )
 
 
@@ -165,7 +161,7 @@ class Shelf:
 def tail_of(path: Path, most: int = 100_000) -> str:
     """The end of a text file, from the beginning of a line; what is not UTF-8 is replaced. Raises Unreadable."""
     try:
-        with path.open("rb") as file:
+        with reading.opened(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - most))
             text = file.read().decode("utf-8", errors="replace")

@@ -17,7 +17,7 @@ import msgspec
 import tomlkit
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine import notes, processes, recipe
+from engine import notes, processes, reading, recipe
 from engine.commands import AnyCommand, Change, Pause, Stop
 from engine.fields import RecipeErrors
 from engine.queue import Queue, enqueue, enqueue_all, start_worker
@@ -644,7 +644,7 @@ class Session(QObject):
 def _as_lineage(runs: Sequence[Followed]) -> str:
     """The text of the last generation's recipe, which has the method, with what tells the runs apart put together again."""
     last = max(runs, key=lambda one: one.generation)
-    document = tomlkit.parse((last.run.folder / "recipe.toml").read_text(encoding="utf-8"))
+    document = tomlkit.parse(reading.text(last.run.folder / "recipe.toml"))
     for key in ("seed", "generation", "teacher"):
         document.pop(key, None)
     document.update({"generations": last.generation, "seeds": sorted({one.seed for one in runs})})

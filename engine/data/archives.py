@@ -25,7 +25,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
-from engine import processes
+from engine import processes, reading
 from engine.data.listing import OTHER_FORMATS, PICTURES, Listing, is_hidden, shown, suffix_of
 from engine.data.pictures import Tell
 from engine.fields import RecipeError
@@ -165,7 +165,7 @@ def _sha256(path: Path, data_folder: Path, tell: Tell) -> str:
 
 def _read(path: Path, kind: type[Any]) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return reading.json(path, kind)
     except (OSError, msgspec.MsgspecError):
         return None
 

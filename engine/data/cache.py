@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import processes
+from engine import arrays, processes
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def digest(arrays: Arrays) -> str:
+def digest(wanted: Arrays) -> str:
     """SHA-256 of the arrays' bytes in their order, whatever the machine's byte order."""
     sums = hashlib.sha256()
-    for array in arrays.values():
+    for array in wanted.values():
         sums.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
     return sums.hexdigest()
 
@@ -27,18 +25,16 @@ def digest(arrays: Arrays) -> str:
 def read(path: Path, names: tuple[str, ...], sha256: str) -> dict[str, NDArray[Any]] | None:
     """What the cache holds, or None if it is missing or not what was written there."""
     try:
-        # opened here: numpy leaves its own handle open when the archive is cut, and Windows then refuses the new one
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in names}
-            return arrays if digest(arrays) == sha256 else None
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError):
+        found = arrays.read(path, *names)
+        return found if digest(found) == sha256 else None
+    except (OSError, ValueError, MemoryError):
         return None
 
 
-def keep(path: Path, arrays: Arrays) -> None:
+def keep(path: Path, wanted: Arrays) -> None:
     """Write aside, then rename: another engine may be reading or doing the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    contents: dict[str, Any] = dict(arrays)
+    contents: dict[str, Any] = dict(wanted)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:

@@ -25,7 +25,7 @@ import psutil
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine import processes, words
+from engine import processes, reading, words
 from engine.data import cache
 from engine.data.cache import Arrays
 from engine.data.drawn.animals import Artist, behind, colours_of, draw_animal
@@ -85,7 +85,7 @@ def _refuse_too_large(asked: Creatures) -> None:
 
 def _cached(place: Path) -> Arrays | None:
     try:
-        index = msgspec.json.decode(place.with_suffix(".json").read_bytes(), type=Index)
+        index = reading.json(place.with_suffix(".json"), Index)
     except (OSError, msgspec.MsgspecError):
         return None
     return cache.read(place, ("pictures", "labels", "masks"), index.sha256)

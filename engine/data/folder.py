@@ -24,7 +24,7 @@ import psutil
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine import processes, words
+from engine import processes, reading, words
 from engine.data import cache, label_file
 from engine.data.cache import Arrays
 from engine.data.decode import Decoded, Unreadable, decode
@@ -93,7 +93,7 @@ def _channels(asked: Own) -> int:
 
 def _cached(place: Path) -> _Read | None:
     try:
-        index = msgspec.json.decode(place.read_bytes(), type=Index)
+        index = reading.json(place, Index, most=2**30)
     except (OSError, msgspec.MsgspecError):
         return None
     arrays = cache.read(place.with_name(Path(index.cache).name), ("pictures", "labels", "files"), index.sha256)

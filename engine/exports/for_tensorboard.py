@@ -6,7 +6,6 @@ recorded. Nothing of TensorFlow is needed.
 
 import importlib
 import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import tiles
+from engine import arrays, tiles
 from engine.exports.card import Made
 from engine.exports.extra import needed
 from engine.run import Refused, Run
@@ -120,9 +119,8 @@ def _read(run: Run, artifact: Artifact | None) -> dict[str, NDArray[Any]]:
     if artifact is None:
         return {}
     try:
-        with np.load(run.folder / artifact.path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return arrays.read(run.folder / artifact.path)
+    except (OSError, ValueError):
         return {}
 
 

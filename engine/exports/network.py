@@ -4,7 +4,6 @@ Shapes: P pictures, C channels, H and W pixels, D features.
 """
 
 import contextlib
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine import checkpoint, decide, recipe, words
+from engine import arrays, checkpoint, decide, recipe, words
 from engine.checkpoint import Build
 from engine.data.augment import normalise
 from engine.exports.card import Made
@@ -95,9 +94,8 @@ class Network:
     def own_pictures(self) -> Tensor | None:
         """uint8 [P, C, H, W]: test pictures that the run kept to look at."""
         kept = [artifact for artifact in self.run.state().artifacts if artifact.kind == "probe-pictures"]
-        with contextlib.suppress(IndexError, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            with np.load(self.run.folder / kept[-1].path, allow_pickle=False) as arrays:
-                found = arrays["pictures"]
+        with contextlib.suppress(IndexError, OSError, ValueError):
+            found = arrays.read(self.run.folder / kept[-1].path, "pictures")["pictures"]
             if len(found) and found.shape[1:] == self._sides and found.dtype == np.uint8:
                 return torch.from_numpy(np.ascontiguousarray(found))
         return None

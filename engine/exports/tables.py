@@ -5,7 +5,6 @@ Nothing that a resume abandoned stands in them. What is absent is an empty cell,
 
 import contextlib
 import csv
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import arrays
 from engine.exports.card import Made
 from engine.lineages import predictions_of
 from engine.predictions import ComparisonError, Mistakes, Predictions, mistakes
 from engine.run import Run, teacher_of
 from engine.state import RunState
 
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+UNREADABLE = (OSError, ValueError, KeyError)
 LONG, WIDE, ERRORS = "metrics.csv", "metrics-wide.csv", "errors.csv"
 USE = """\
 ```python
@@ -47,8 +47,8 @@ def write(folder: Path, run: Run) -> Made:
         files[WIDE] = "the same, a row for each step and a column for each metric"
     names = list((run.data() or {}).get("classes", ()))
     shown = _files(run)
-    for kind, arrays in _predictions(run, state):
-        _table(folder / f"{kind}.csv", *_said(arrays, names, shown))
+    for kind, found in _predictions(run, state):
+        _table(folder / f"{kind}.csv", *_said(found, names, shown))
         files[f"{kind}.csv"] = f"what the network says of each picture of {kind.rpartition('-')[2]}"
     with contextlib.suppress(ComparisonError):
         if (ours := predictions_of(run, state)) is not None:
@@ -79,8 +79,7 @@ def _predictions(run: Run, state: RunState) -> Iterator[tuple[str, dict[str, NDA
     newest = {one.kind: one for one in state.artifacts if one.kind.startswith("predictions-")}
     for kind, artifact in newest.items():
         with contextlib.suppress(*UNREADABLE):
-            with np.load(run.folder / artifact.path, allow_pickle=False) as arrays:
-                found = dict(arrays)
+            found = arrays.read(run.folder / artifact.path)
             if found["probabilities"].ndim == 2:
                 yield kind, found
 
@@ -140,8 +139,8 @@ def _fates(run: Run, ours: Predictions) -> Mistakes | None:
 def _files(run: Run) -> list[str]:
     """The files' names by place, where the data set is a folder whose decoded copy is still there."""
     copy = (run.data() or {}).get("cache", "")
-    with contextlib.suppress(*UNREADABLE), np.load(run.workspace / "data" / Path(copy).name, allow_pickle=False) as arrays:
-        return str(arrays["files"].tobytes().decode()).split("\n")
+    with contextlib.suppress(*UNREADABLE):
+        return arrays.read(run.workspace / "data" / Path(copy).name, "files")["files"].tobytes().decode().split("\n")
     return []
 
 

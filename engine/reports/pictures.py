@@ -5,14 +5,10 @@ Shapes: P pictures.
 
 import base64
 import io
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from engine import tiles
+from engine import arrays, tiles
 from engine.reports.gathered import Gathered, Seen
 from engine.reports.page import Html, element
 from engine.tiles import Bytes
@@ -54,9 +50,8 @@ def _read(one: Seen, kind: str) -> dict[str, Any]:
     if not kept:
         return {}
     try:
-        with np.load(one.run.folder / Path(kept[-1].path), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return arrays.read(one.run.folder / kept[-1].path)
+    except (OSError, ValueError):
         return {}
 
 

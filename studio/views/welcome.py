@@ -18,7 +18,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from engine import recipe, words
+from engine import arrays, recipe, words
 from studio import phrases, theme
 from studio.session import SAMPLE, Followed, Session
 from studio.widgets.card import Card, ElidedLabel, rule
@@ -409,8 +409,8 @@ class SampleCard(Card):
 def sample_digits(cache: str) -> list[Bytes]:
     """Six digits [8, 8] of different classes: from the workspace's own cache, or from the strip that comes with Filial."""
     if cache:
-        with contextlib.suppress(OSError, ValueError, KeyError), np.load(cache, allow_pickle=False) as kept:
-            pictures, labels = kept["pictures"], kept["labels"]
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pictures, labels = arrays.read(cache, "pictures", "labels").values()
             places = [int(np.flatnonzero(labels == label)[0]) for label in (3, 7, 0, 9, 4, 2)]
             return [np.ascontiguousarray(pictures[place, 0]) for place in places]
     strip = QImage.fromData(resources.files("assets").joinpath("sample-digits.png").read_bytes())

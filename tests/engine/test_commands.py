@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import toys
 
-from engine import commands, recipe
+from engine import commands, reading, recipe
 from engine.commands import AnyCommand, Change, Pause, ProbeNow, SaveNow, Stop
 
 NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-(?P<host>.+)-(?P<pid>\d+)-(?P<n>\d+)")
@@ -123,7 +123,7 @@ def test_that_a_file_that_cannot_be_opened_just_now_is_read_the_next_time(
         def refuse(path: Path) -> bytes:
             raise PermissionError(path)
 
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr(reading, "opened", refuse)
         assert commands.read(tmp_path, known) == []
     assert [command.id for command in commands.read(tmp_path, known)] == [key]
 

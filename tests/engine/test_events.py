@@ -186,7 +186,7 @@ def test_that_no_beginning_of_a_line_passes_for_the_line(event: AnyEvent, data: 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.integers(0, 2**40), numbers, st.dictionaries(st.text(max_size=20), numbers, max_size=5))
+@given(st.integers(0, 2**40), st.floats(0, 2**40), st.dictionaries(st.text(max_size=20), numbers, max_size=5))
 def test_that_values_survive_to_the_last_bit(step: int, epoch: float, values: dict[str, float]) -> None:
     event = events.StepTaken(step=step, epoch=epoch, values=values)
     line = events.to_line(event)
