@@ -530,12 +530,13 @@ def test_that_a_spoilt_snapshot_is_words_and_the_others_are_shown(
 def test_that_pictures_outside_the_run_are_not_opened(show: Open, chain: list[Run], tmp_path: Path) -> None:
     recorded.begin(chain[2])
     np.savez(tmp_path / "secret.npz", pictures=np.zeros((1, 1, 8, 8), dtype=np.uint8), labels=np.zeros(1))
-    named = {"kind": "probe-pictures", "path": "../secret.npz", "size": 1, "sha256": ""}
+    (chain[2].folder / "artifacts" / "secret.npz").symlink_to(tmp_path / "secret.npz")
+    named = {"kind": "probe-pictures", "path": "artifacts/secret.npz", "size": 1, "sha256": ""}
     recorded.write(chain[2], events.ArtifactSaved(step=0, **named))
     view = show(tmp_path, chain[2].name)
     assert view.probes.note() == "The probe images cannot be shown"
     said = [label.text() for label in view.probes.findChildren(QLabel)]
-    assert "../secret.npz lies outside the run's folder and is not opened." in said
+    assert "artifacts/secret.npz lies outside the run's folder and is not opened." in said
 
 
 def test_that_a_transformer_shows_attention_with_its_heads(show: Open, tmp_path: Path) -> None:
