@@ -283,10 +283,12 @@ class RunState:
 
     def curve(self, name: str, points: int) -> Curve | None:
         """A metric's, made for its first points; None for one too many, whose points count as unreadable."""
-        if name not in self.curves and len(self.curves) >= METRICS:
+        found = self.curves.get(name)
+        if found is None and len(self.curves) < METRICS:
+            found = self.curves[name] = Curve()
+        elif found is None:
             self.unreadable += points
-            return None
-        return self.curves.setdefault(name, Curve())
+        return found
 
     def say(
         self, event: AnyEvent, text: str, level: Literal["info", "warn", "error"] = "info", step: int | None = None

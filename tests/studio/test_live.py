@@ -530,6 +530,7 @@ def test_that_a_spoilt_snapshot_is_words_and_the_others_are_shown(
 def test_that_pictures_outside_the_run_are_not_opened(show: Open, chain: list[Run], tmp_path: Path) -> None:
     recorded.begin(chain[2])
     np.savez(tmp_path / "secret.npz", pictures=np.zeros((1, 1, 8, 8), dtype=np.uint8), labels=np.zeros(1))
+    (chain[2].folder / "artifacts").mkdir()
     (chain[2].folder / "artifacts" / "secret.npz").symlink_to(tmp_path / "secret.npz")
     named = {"kind": "probe-pictures", "path": "artifacts/secret.npz", "size": 1, "sha256": ""}
     recorded.write(chain[2], events.ArtifactSaved(step=0, **named))
