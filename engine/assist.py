@@ -64,6 +64,17 @@ def measure(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
     return cost.measure(file, _caches(asked, scratch), tell)
 
 
+def savings(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
+    """What would make a recipe cost less, and by how much. `measured`: what `measure` answered; null if no step did fit."""
+    from engine import recipe
+
+    file = recipe.read_text(_wanted(asked, "recipe", str, "the text of a recipe"))
+    tell(0.0, "starting")
+    from engine import savings as room
+
+    return room.measure(file, asked.get("measured"), _caches(asked, scratch), tell)
+
+
 def look(asked: Asked, scratch: Path, tell: Tell) -> dict[str, Any]:
     """What networks make of a picture: {"networks": {"student": {"run": ..., "step": ..., "part": ...}}, "picture": ...}."""
     from engine import looking
@@ -149,10 +160,10 @@ def _caches(asked: Asked, scratch: Path) -> Path:
 
 
 VERBS: dict[str, Callable[[Asked, Path, Tell], dict[str, Any]]] = {
-    "scan": scan, "measure": measure, "look": look, "neighbours": neighbours, "embed": embed,
+    "scan": scan, "measure": measure, "savings": savings, "look": look, "neighbours": neighbours, "embed": embed,
     "preview": preview, "fetch": fetch,
 }  # fmt: skip
-LATEST = ("measure", "look", "neighbours", "embed", "preview")  # of several that wait only the newest is wanted
+LATEST = ("measure", "savings", "look", "neighbours", "embed", "preview")  # of several that wait only the newest is wanted
 
 
 def assist(scratch: Path) -> NoReturn:

@@ -20,7 +20,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
-from engine import decide, methods, processes, rates, scaled
+from engine import decide, lighter, methods, processes, rates, scaled
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.failures import is_out_of_memory
 from engine.fields import tag_of
@@ -38,6 +38,10 @@ AT_LEAST_S, ENOUGH_S = 0.3, 1.5  # quick steps are repeated for this long; slow 
 INCLUDES = "training steps, validation and the final report; not the start, checkpoints and attention maps"
 
 Tell = Callable[[float, str], None]
+
+
+class TooLarge(Refused):
+    """A step does not fit into the device's memory."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ def measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # they hold the networks
         if is_out_of_memory(error):
-            problem = "a step does not fit into the memory there is; write less, or take a smaller model"
-            raise Refused(f"training.batch: {file.recipe.training.batch}: {problem}") from None
+            problem = f"{lighter.DOES_NOT_FIT}; write less, or take a smaller model"
+            raise TooLarge(f"training.batch: {file.recipe.training.batch}: {problem}") from None
         raise
     finally:
         gc.collect()
@@ -117,9 +121,10 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "memory_bytes": vars(each.memory),
         "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
         "weights": each.weights,
+        "kept_bytes": each.kept_bytes,
         "imported": {"first": _told(first.report), "each": _told(each.report)},
         "pictures": len(data.split.train),
-        "disk_bytes_per_run": disk_bytes(asked, each.kept_bytes, each.memory.optimizer) + outputs,
+        "disk_bytes_per_run": lighter.disk_bytes(asked, each.kept_bytes, each.memory.optimizer) + outputs,
         "teacher_outputs_bytes": outputs,
         "disk_free_bytes": shutil.disk_usage(data_folder.parent).free,
     }
@@ -156,16 +161,6 @@ def _reading(done: int, total: int) -> tuple[float, str]:
 def _in_precision(asked: RunRecipe, precision: Any) -> RunRecipe:
     """What F0's steps have shown holds for its students."""
     return replace(asked, compute=replace(asked.compute, precision=precision))
-
-
-def disk_bytes(asked: RunRecipe, weights: int, optimizer: int) -> int:
-    """Checkpoints that stay when a run is complete: the newest whole, the best and the snapshots as weights. One more whole
-    where the run may go back: the last healthy one may be an old one."""
-    keep = asked.keep
-    saved = -(-asked.training.epochs // keep.every_epochs)
-    full = min(keep.full + (asked.watch.policy == "roll_back"), saved)
-    light = min(saved - full, 1 + keep.snapshots)
-    return full * (weights + optimizer) + light * weights
 
 
 class Twin:

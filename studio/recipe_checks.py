@@ -16,7 +16,7 @@ from engine.recipe import Adamw, Creatures, Digits, Folder, Recipe, Sgd, Step, V
 from engine.recipes import Dino, Supervised
 from engine.scaled import DIGITS, Why
 
-Tone = Literal["ok", "warn", "bad"]
+Tone = Literal["ok", "warn", "bad", "less"]  # less: what would make it cost less
 
 FEW_SEEDS = 3  # a verdict needs as many
 FEW_STEPS = 100  # in all: too few for any schedule to matter

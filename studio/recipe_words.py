@@ -1,7 +1,6 @@
-"""What is said about a recipe: the page's sentence, the method cards, hints and help beside fields, the measured cost. Pure."""
+"""What is said about a recipe: the page's sentence, the method cards, hints and help beside fields. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine import recipe, scaled, schedule, words
@@ -31,9 +30,6 @@ PROMISES = {  # a card's second line; a method that is not here is told by its o
     "dinov2": "DINO, masked patches, KoLeo",
 }
 SOURCES = {"paper": "as published", "preset": "", "data": "from the data", "measured": "measured", "user": ""}
-# A step costs the same whatever these say.
-LEFT_ASIDE = ("lineage", "seeds", "generations", "training.epochs", "keep", "probes", "watch")
-SMALL = 2**29  # bytes: what needs less is told in its own units, not in tenths of a GiB
 
 
 # ---- methods -------------------------------------------------------------------------------------------------------------
@@ -185,79 +181,3 @@ def _bounds_words(field: Field) -> str:
 
 def _bound(value: float) -> str:
     return words.count(int(value)) if value == int(value) else recipe_fields.number_text(float(value))
-
-
-# ---- cost ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one real step told, and of which recipe."""
-
-    answer: Mapping[str, Any]
-    asked: Recipe
-    at: float  # unix seconds
-
-    def holds_for(self, asked: Recipe) -> bool:
-        """Whether a step of this recipe costs what was measured. How many steps and runs there are is only multiplied."""
-        return _costly(asked) == _costly(self.asked)
-
-    def seconds_a_seed(self, asked: Recipe) -> float:
-        each = float(self.answer.get("seconds_per_run", 0.0))
-        first = float(self.answer.get("seconds_first_run", each))
-        return (first + asked.generations * each) * asked.training.epochs / self.asked.training.epochs
-
-    def seconds_all(self, asked: Recipe) -> float:
-        return self.seconds_a_seed(asked) * len(asked.seeds)
-
-    @property
-    def memory(self) -> dict[str, int]:
-        parts = self.answer.get("memory_bytes") or {}
-        return {name: int(parts.get(name, 0)) for name in ("weights", "optimizer", "activations")}
-
-    @property
-    def device_bytes(self) -> int:
-        return int(self.answer.get("device_memory_bytes") or 0)
-
-
-def _costly(asked: Recipe) -> dict[str, Any]:
-    flat = recipe.flat(recipe.to_table(asked))
-    kept = {path: value for path, value in flat.items() if path not in LEFT_ASIDE and path.partition(".")[0] not in LEFT_ASIDE}
-    return {**kept, "taught": asked.generations > 0}
-
-
-def figure(seconds: float) -> str:
-    """ "39 min"; no run takes no time at all."""
-    return words.duration(seconds) if seconds >= 0.5 else "< 1 s"
-
-
-def a_seed_words(cost: Cost, asked: Recipe) -> str:
-    """ "a seed; 1 h 57 min for 3"."""
-    count = len(asked.seeds)
-    return "a seed" if count == 1 else f"a seed; {words.duration(cost.seconds_all(asked))} for {count}"
-
-
-def disk_words(cost: Cost) -> tuple[str, bool]:
-    """ "A run takes 31 MiB on disk, 2.0 MiB of it its teacher's outputs", and whether all runs find that much room."""
-    each, outputs, free = (
-        int(cost.answer.get(name) or 0) for name in ("disk_bytes_per_run", "teacher_outputs_bytes", "disk_free_bytes")
-    )
-    if not each:
-        return "", True
-    of_it = f", {words.size(outputs)} of it its teacher's outputs" if outputs else ""
-    enough = not free or each * int(cost.answer.get("runs") or 1) <= free
-    return f"A run takes {words.size(each)} on disk{of_it}{'' if enough else f'; {words.size(free)} are free for all'}", enough
-
-
-def memory_words(cost: Cost) -> tuple[str, str]:
-    """ "3.4 GiB of 12.0 GiB on cuda", and what it is made of."""
-    total, room = sum(cost.memory.values()), cost.device_bytes
-    device = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the Apple GPU"}.get(str(cost.answer.get("device", "")), "the device")
-    names = {"weights": "weights", "optimizer": "optimiser", "activations": "activations"}
-    if total < SMALL:
-        of = f" of {words.size(room)}" if room else ""
-        parts = ", ".join(f"{names[name]} {words.size(part)}" for name, part in cost.memory.items())
-        return f"{words.size(total)}{of} on {device}", parts
-    of = f" of {room / 2**30:.1f}" if room else ""
-    parts = ", ".join(f"{names[name]} {part / 2**30:.1f}" for name, part in cost.memory.items())
-    return f"{total / 2**30:.1f}{of} GiB on {device}", parts

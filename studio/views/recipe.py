@@ -5,7 +5,6 @@ Session queues and starts, the Assistant measures.
 """
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,17 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy,
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe, RecipeFile, SameModel
-from studio import actions, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
+from studio import actions, cost_words, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
 from studio.assistant import Assistant
 from studio.form_words import field_words
-from studio.recipe_checks import Check, Known, Remedy
+from studio.measuring import Measuring
+from studio.recipe_checks import Check, Known
 from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
-from studio.recipe_words import Cost
 from studio.session import Session
 from studio.widgets.calculators_dialog import CalculatorsDialog
 from studio.widgets.checks import ChecksCard, CheckWords
 from studio.widgets.command_card import CommandCard
-from studio.widgets.cost_card import CostCard, CostWords
+from studio.widgets.cost_card import CostCard
 from studio.widgets.field_editor import FieldState
 from studio.widgets.grid_dialog import GridDialog
 from studio.widgets.method_cards import MethodCards
@@ -52,13 +51,9 @@ class RecipeView(QWidget):
 
     def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
-        self._session, self._assistant = session, assistant
+        self._session = session
         self.open = OpenRecipe()
-        self._cost: Cost | None = None
-        self._asked = 0  # number of the measure under way
-        self._measuring = ""  # its words
-        self._failed: tuple[str, str] = ("", "")  # sentence and field of a measure that failed
-        self._asked_for: Recipe = self.open.last
+        self._measuring = Measuring(assistant, lambda: self.open.whole_text(), lambda: str(session.workspace.folder))
         self._checks: list[Check] = []
         self._focus = "training.epochs"
         self._clash_of: tuple[Any, str] = (None, "")
@@ -148,7 +143,10 @@ class RecipeView(QWidget):
         """Everything from the document. Rows and curves that are the same are left as they are."""
         asked, facts = self.open.last, self._facts()
         errors = self._all_errors()
-        self._checks = recipe_checks.checks(asked, facts) if not self.open.errors else self._checks
+        if not self.open.errors:
+            said = recipe_checks.checks(asked, facts)
+            held_up = [check for check in said if check.tone == "bad"]
+            self._checks = [*held_up, *self._measuring.rows(asked), *said[len(held_up) :]]
         self._show_form(facts, errors)
         self._show_head(asked, errors)
         self.methods.choose(str(self.open.kinds.get("method", "")))
@@ -213,8 +211,7 @@ class RecipeView(QWidget):
     def _show_head(self, asked: Recipe, errors: Mapping[str, str]) -> None:
         labels = {field.path: recipe_fields.label_of(field) for field in self.open.layout.fields}
         blocked = [check.title for check in self._checks if check.tone == "bad"] if not self.open.errors else []
-        seconds = self._cost.seconds_all(asked) if self._cost and self._cost.holds_for(asked) else None
-        lead, rest = recipe_words.sentence(asked, seconds)
+        lead, rest = recipe_words.sentence(asked, self._seconds_of(asked))
         clash = {LINEAGE: self._clash()} if self._clash() else {}
         if refused := self.open.errors or clash:
             lead, rest = recipe_words.refused(refused, labels)
@@ -223,34 +220,7 @@ class RecipeView(QWidget):
         self.head.offer(not why_not, why_not)
 
     def _show_cost(self) -> None:
-        self.cost.show_cost(self._cost_words())
-
-    def _cost_words(self) -> CostWords:
-        sentence, _ = self._failed
-        if self._asked:
-            return CostWords(note=self._measuring or "starting", button="Cancel")
-        if self._cost is None:
-            note = sentence or "Not measured yet. Measure takes one real step and says how long and how much memory it takes."
-            return CostWords(note=note, state="bad" if sentence else "", can_ask=not self.open.errors)
-        asked, cost = self.open.last, self._cost
-        memory, made_of = recipe_words.memory_words(cost)
-        room = cost.device_bytes
-        stale = not cost.holds_for(asked)
-        disk, enough = recipe_words.disk_words(cost)
-        left_out = str(cost.answer.get("includes", "")).partition("; not ")[2]  # engine/cost.py says what it leaves out
-        measured = f"measured {words.clock(cost.at)}" + (f" without {left_out}" if left_out else "")
-        fresh = ". ".join(part for part in (measured, disk) if part)
-        note = sentence or ("The recipe has changed since; measure again." if stale else fresh)
-        return CostWords(
-            note=note,
-            figure=recipe_words.figure(cost.seconds_a_seed(asked if not stale else cost.asked)),
-            under=recipe_words.a_seed_words(cost, asked if not stale else cost.asked),
-            memory=memory,
-            made_of=made_of,
-            shares=tuple(part / room for part in cost.memory.values()) if room else (),
-            state="bad" if sentence else "warn" if stale or not enough else "",
-            can_ask=not self.open.errors,
-        )
+        self.cost.show_cost(cost_words.card(self._measuring, self.open.last, can_ask=not self.open.errors))
 
     def _show_command(self) -> None:
         if self.open.errors:
@@ -263,20 +233,20 @@ class RecipeView(QWidget):
 
     def _facts(self) -> Known:
         asked, pictures = self.open.last, None
-        if self._cost is not None and self._cost.asked.data == asked.data:
-            pictures = int(self._cost.answer.get("pictures") or 0) or None
+        if (cost := self._measuring.cost) is not None and cost.asked.data == asked.data:
+            pictures = int(cost.answer.get("pictures") or 0) or None
         return recipe_checks.known(asked, pictures)
 
     def _weights(self) -> int | None:
-        if self._cost is not None and self._cost.asked.model == self.open.last.model and self._cost.holds_for(self.open.last):
-            return int(self._cost.answer.get("weights") or 0) or None
-        return None
+        fresh = self._measuring.fresh(self.open.last)
+        return int(fresh.answer.get("weights") or 0) or None if fresh else None
 
     def _imported(self) -> dict[str, str]:
         """What the measure found of the networks in the files they start from, by the field that names the file."""
-        if self._cost is None or not self._cost.holds_for(self.open.last):
+        fresh = self._measuring.fresh(self.open.last)
+        if fresh is None:
             return {}
-        told: dict[str, str] = self._cost.answer.get("imported") or {}
+        told: dict[str, str] = fresh.answer.get("imported") or {}
         own = not isinstance(self.open.last.teacher_model, SameModel)
         return {"model.weights": told.get("each", ""), "teacher_model.weights": told.get("first", "") if own else ""}
 
@@ -285,7 +255,7 @@ class RecipeView(QWidget):
         found = dict(self.open.errors)
         if clash := self._clash():
             found.setdefault(LINEAGE, clash)
-        sentence, path = self._failed
+        sentence, path = self._measuring.failed
         if path and not found.get(path):
             found[path] = sentence.removeprefix(f"{path}: ")
         return found
@@ -332,7 +302,7 @@ class RecipeView(QWidget):
             self._show()
 
     def _changed(self) -> None:
-        self._failed = ("", "")
+        self._measuring.forget_failure()
         self._show()
 
     def _choose_method(self, name: str) -> None:
@@ -353,11 +323,14 @@ class RecipeView(QWidget):
         self._changed()
 
     def _heal(self, place: int) -> None:
-        """The remedy of a check."""
-        remedy: Remedy | None = self._checks[place].remedy
-        if remedy is not None:
-            self.open.set_all(remedy.values)
-            self._changed()
+        """The remedy of a check. One that was to make the recipe cost less is measured at once."""
+        check = self._checks[place]
+        if check.remedy is None:
+            return
+        self.open.set_all(check.remedy.values)
+        self._changed()
+        if check.tone == "less" and not self.open.errors and self._measuring.fresh(self.open.last) is None:
+            self._measuring.measure(self.open.last)
 
     def _heal_field(self, path: str) -> None:
         """The remedy beside a field: a free name for the lineage."""
@@ -453,30 +426,15 @@ class RecipeView(QWidget):
     # ---- measuring, queueing, starting ------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        if self._asked:
-            self._assistant.cancel(self._asked)
-            self._asked = 0
+        if self._measuring.busy:
+            self._measuring.cancel()
+            self._show()
         elif not self.open.errors:
-            self._failed, self._measuring, self._asked_for = ("", ""), "", self.open.last
-            folder = str(self._session.workspace.folder)
-            self._asked = self._assistant.ask("measure", recipe=self.open.whole_text(), workspace=folder)
-        self._show()
+            self._measuring.measure(self.open.last)
 
-    def _hear_progress(self, id_: int, share: float, said: str) -> None:
-        if id_ == self._asked and id_:
-            self._measuring = said
-            self._show_cost()
-
-    def _hear_answer(self, id_: int, answer: dict[str, Any]) -> None:
-        if id_ == self._asked and id_:
-            self._asked, self._cost = 0, Cost(answer, self._asked_for, time.time())
-            self._show()
-
-    def _hear_failure(self, id_: int, sentence: str, path: str) -> None:
-        if id_ == self._asked and id_:
-            self._asked, self._failed = 0, (f"{sentence[:1].upper()}{sentence[1:]}" if not path else sentence, path)
-            self._show()
-            self.form.reveal(path)
+    def _look_for_savings(self) -> None:
+        if not self.open.errors:
+            self._measuring.look_for_savings(self.open.last)
 
     def add_to_queue(self) -> None:
         file = self.open.file
@@ -507,7 +465,8 @@ class RecipeView(QWidget):
 
     def _seconds_of(self, asked: Recipe) -> float | None:
         """As measured, where what was measured holds for it too."""
-        return self._cost.seconds_all(asked) if self._cost and self._cost.holds_for(asked) else None
+        fresh = self._measuring.fresh(asked)
+        return fresh.seconds_all(asked) if fresh else None
 
     def _add_files(self, files: list[RecipeFile]) -> None:
         if self._session.add_grid(files):
@@ -576,6 +535,10 @@ class RecipeView(QWidget):
         self.methods.chosen.connect(self._choose_method)
         self.checks.remedy_asked.connect(self._heal)
         self.cost.measure_asked.connect(self._measure)
+        self.cost.savings_asked.connect(self._look_for_savings)
+        self._measuring.changed.connect(self._show)
+        self._measuring.progressed.connect(self._show_cost)
+        self._measuring.refused.connect(self.form.reveal)
         self.head.open.clicked.connect(self.ask_open)
         self.head.preview.clicked.connect(lambda: self.preview_wanted.emit(msgspec.to_builtins(self.open.last.data)))
         self.head.save_as.clicked.connect(self.save_as)
@@ -583,9 +546,6 @@ class RecipeView(QWidget):
         self.head.grid.clicked.connect(self.add_grid)
         self.schedules.calculate.clicked.connect(self.calculate)
         self.head.start.clicked.connect(self.start_now)
-        self._assistant.progressed.connect(self._hear_progress)
-        self._assistant.answered.connect(self._hear_answer)
-        self._assistant.failed.connect(self._hear_failure)
         self._session.runs_changed.connect(self._look_at_names)
 
     def _look_at_names(self) -> None:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 from studio import theme
 from studio.widgets.card import Card, rule
 
-MARKS = {"ok": ("check", "ok"), "warn": ("warning", "warn"), "bad": ("octagon-x", "bad")}
-SPOKEN = {"ok": "fine", "warn": "advice", "bad": "to mend first"}
+MARKS = {"ok": ("check", "ok"), "warn": ("warning", "warn"), "bad": ("octagon-x", "bad"), "less": ("arrow-down", "text2")}
+SPOKEN = {"ok": "fine", "warn": "advice", "bad": "to mend first", "less": "would cost less"}
 
 
 @dataclass(frozen=True)

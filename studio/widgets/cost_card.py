@@ -27,18 +27,24 @@ class CostWords:
     state: str = ""  # "bad" where it failed, "warn" where the recipe has changed since
     button: str = "Measure"
     can_ask: bool = True
+    can_save: bool = False  # whether what would make it cost less can be looked for
 
 
 class CostCard(Card):
-    """`measure_asked`: a press on the button; while it measures, the button cancels."""
+    """`measure_asked`: a press on the button; while it measures, the button cancels. `savings_asked`: on the one beside it."""
 
     measure_asked = Signal()
+    savings_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Cost", parent=parent)
         self.button = theme.put_icon(theme.dress(QPushButton("Measure"), small=True, flat=True), "refresh", "text2", 14)
         self.button.setToolTip("Takes one real step and says how long and how much memory the whole takes")
         self.button.clicked.connect(self.measure_asked)
+        self.lighter = theme.put_icon(theme.dress(QPushButton("Lighter"), small=True, flat=True), "arrow-down", "text2", 14)
+        self.lighter.setToolTip("Measures what would take less memory, time or disk, and lists it below with a button for each")
+        self.lighter.clicked.connect(self.savings_asked)
+        self.head.addWidget(self.lighter)
         self.head.addWidget(self.button)
         self.figure, self.under = theme.dress(QLabel(), figure=True), theme.dress(ElidedLabel(), small=True, muted=True)
         self.memory, self.made_of = QLabel(), theme.dress(ElidedLabel(), small=True, muted=True)
@@ -67,6 +73,7 @@ class CostCard(Card):
         self.button.setText(said.button)
         theme.put_icon(self.button, "refresh" if said.button != "Cancel" else "close", "text2", 14)
         self.button.setEnabled(said.can_ask)
+        self.lighter.setVisible(said.can_save)
         parts = (said.figure, said.under, said.memory, said.made_of, said.note)
         self.setAccessibleDescription(", ".join(part for part in parts if part))
 

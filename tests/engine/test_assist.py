@@ -73,7 +73,8 @@ def test_that_an_unknown_ask_is_answered_with_those_that_are_known(asks: Asks, e
     assert ear.said == [
         {
             "id": 4,
-            "error": "unknown ask 'guess'; known are scan, measure, look, neighbours, embed, preview, fetch and cancel",
+            "error": "unknown ask 'guess'; "
+            "known are scan, measure, savings, look, neighbours, embed, preview, fetch and cancel",
             "field": "",
         }
     ]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine import cost, models, processes, recipe
+from engine import cost, lighter, models, processes, recipe
 from engine.run import Refused
 from tests import toys
 
@@ -46,7 +46,7 @@ def run_of(*changes: str) -> recipe.RunRecipe:
     ],
 )
 def test_that_the_disk_holds_what_pruning_leaves(changes: tuple[str, ...], expected: int) -> None:
-    assert cost.disk_bytes(run_of(*changes), weights=100, optimizer=10) == expected
+    assert lighter.disk_bytes(run_of(*changes), weights=100, optimizer=10) == expected
 
 
 def test_that_a_lineage_costs_its_runs_and_f0_less_than_a_student(tmp_path: Path) -> None:

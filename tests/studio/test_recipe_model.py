@@ -9,7 +9,7 @@ import pytest
 from engine import rates, recipe, scaled
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe
-from studio import recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_schedules, recipe_words
+from studio import cost_words, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_schedules, recipe_words
 from studio.recipe_model import ChangedOnDisk, OpenRecipe
 
 TEXT = """\
@@ -764,7 +764,7 @@ def test_that_the_sentence_says_the_time_only_when_it_was_measured() -> None:
 
 def test_that_a_measure_holds_for_more_epochs_and_seeds_but_for_no_other_batch() -> None:
     asked = recipe.read("born-again-digits").recipe
-    cost = recipe_words.Cost(ANSWER, asked, 0.0)
+    cost = cost_words.Cost(ANSWER, asked, 0.0)
     longer = recipe.read("born-again-digits", ["training.epochs=80", "seeds=[0]", "lineage=other"]).recipe
     assert cost.holds_for(longer) and cost.seconds_all(longer) == 2 * (8.0 + 3 * 10.0)
     assert cost.seconds_all(asked) == 3 * (8.0 + 3 * 10.0)
@@ -781,16 +781,16 @@ def test_that_a_measure_holds_for_more_epochs_and_seeds_but_for_no_other_batch()
 def test_that_memory_is_told_in_units_that_say_something(parts: tuple[int, int, int], told: tuple[str, str]) -> None:
     memory = dict(zip(("weights", "optimizer", "activations"), parts))
     answer = {**ANSWER, "memory_bytes": memory, "device_memory_bytes": 2**32}
-    assert recipe_words.memory_words(recipe_words.Cost(answer, recipe.read("born-again-digits").recipe, 0.0)) == told
+    assert cost_words.memory_words(cost_words.Cost(answer, recipe.read("born-again-digits").recipe, 0.0)) == told
 
 
 def test_that_room_on_the_disk_is_told_and_whether_all_runs_have_it() -> None:
     asked = recipe.read("born-again-digits").recipe
-    assert recipe_words.disk_words(recipe_words.Cost(ANSWER, asked, 0.0)) == ("", True), "an answer without it"
+    assert cost_words.disk_words(cost_words.Cost(ANSWER, asked, 0.0), asked) == ("", True), "an answer without it"
     answer = {**ANSWER, "runs": 12, "disk_bytes_per_run": 31 * 2**20, "teacher_outputs_bytes": 2**21}
     said = "A run takes 31 MiB on disk, 2.0 MiB of it its teacher's outputs"
     for free, told in ((12 * 31 * 2**20, (said, True)), (2**20, (f"{said}; 1.0 MiB are free for all", False))):
-        assert recipe_words.disk_words(recipe_words.Cost({**answer, "disk_free_bytes": free}, asked, 0.0)) == told
+        assert cost_words.disk_words(cost_words.Cost({**answer, "disk_free_bytes": free}, asked, 0.0), asked) == told
 
 
 def test_that_the_disk_a_teachers_outputs_take_is_known_before_anything_is_measured() -> None:

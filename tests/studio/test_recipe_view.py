@@ -534,6 +534,69 @@ def test_that_a_failed_measure_stands_beside_its_field_until_something_changes(
     assert not found.error.isVisible()
 
 
+ROOM = {"disk_free_bytes": 2**40, "disk_bytes_per_run": 2**20, "kept_bytes": 2**18, "seconds_all": 114.0, "runs": 12}
+HALF = {
+    "words": "batch 32 instead of 64",
+    "button": "Use 32",
+    "note": "The learning rate stays.",
+    "values": [["training.batch", 32]],
+    "of_a_step": True,
+    "memory": 3 * 2**28,
+    "time": 200.0,
+    "disk": 12 * 2**20,
+    "fits": True,
+}
+
+
+def test_that_where_memory_lacks_what_helps_is_looked_for_and_one_press_takes_it_and_measures_again(
+    qtbot: QtBot, view: RecipeView, helper: Helper
+) -> None:
+    view._measure()
+    helper.answered.emit(1, {**ANSWER, **ROOM, "device_memory_bytes": 7 * 2**27})
+    kind, payload = helper.asked[-1]
+    assert kind == "savings" and payload["measured"]["device_memory_bytes"] == 7 * 2**27
+    assert recipe.read_text(payload["recipe"]).recipe == view.open.last
+    helper.answered.emit(2, {"lacks": ["memory"], "changes": [HALF], "clock": 1.0})
+    first, second = view.checks.rows[:2]
+    assert first.title.text() == "A step needs 1.0 GiB of memory" and first.reason.text() == "The CPU has 896 MiB."
+    assert second.title.text() == "Batch 32 instead of 64: 256 MiB less"
+    assert second.reason.text() == "Then 768 MiB of memory, 3 min in all; 86 s more. The learning rate stays."
+    qtbot.mouseClick(second.remedy, Qt.MouseButton.LeftButton)
+    assert view.open.last.training.batch == 32 and helper.asked[-1][0] == "measure"
+    assert recipe.read_text(helper.asked[-1][1]["recipe"]).recipe.training.batch == 32
+    helper.answered.emit(3, {**ANSWER, **ROOM})
+    assert len(helper.asked) == 3 and not view.checks.rows[0].title.text().startswith("A step needs")
+
+
+def test_that_a_step_that_does_not_fit_at_all_asks_what_would(view: RecipeView, helper: Helper) -> None:
+    view._measure()
+    helper.failed.emit(1, "training.batch: 64: a step does not fit into the memory there is; write less", "training.batch")
+    assert helper.asked[-1][0] == "savings" and helper.asked[-1][1]["measured"] is None
+    helper.answered.emit(2, {"lacks": ["memory"], "changes": [HALF], "clock": 1.0})
+    assert view.checks.rows[0].title.text() == "Batch 32 instead of 64: fits"
+    assert view.form.rows["training.batch"].error.isVisible()
+    helper.asked.clear()
+    view.checks.rows[0].remedy.click()
+    assert [kind for kind, _ in helper.asked] == ["measure"] and not view.form.rows["training.batch"].error.isVisible()
+
+
+def test_that_what_would_save_is_looked_for_on_a_press_and_gone_once_the_recipe_is_another(
+    qtbot: QtBot, view: RecipeView, helper: Helper
+) -> None:
+    assert not view.cost.lighter.isVisible(), "nothing to compare with yet"
+    view._measure()
+    helper.answered.emit(1, {**ANSWER, **ROOM})
+    qtbot.mouseClick(view.cost.lighter, Qt.MouseButton.LeftButton)
+    assert view.cost.button.text() == "Cancel" and not view.cost.lighter.isVisible()
+    epochs = {**HALF, "words": "20 epochs instead of 40", "values": [["training.epochs", 20]], "memory": 2**30, "time": 57.0}
+    helper.answered.emit(2, {"lacks": [], "changes": [epochs], "clock": 2.0})
+    assert view.checks.rows[0].title.text() == "Others used the machine while times were compared"
+    assert view.checks.rows[1].title.text() == "20 epochs instead of 40: 57 s less"
+    view.checks.rows[1].remedy.click()
+    assert len(helper.asked) == 2 and view.cost.figure.text() == "19 s", "what is only multiplied needs no measure"
+    assert not view.checks.rows[1].title.text().startswith("20 epochs")
+
+
 # ---- queue and start -----------------------------------------------------------------------------------------------------
 
 
