@@ -160,7 +160,7 @@ def _batch(asked: Recipe, numbers: Recipe) -> Iterator[Change]:
 def _precision(precision: str) -> Iterator[Change]:
     if precision == "float32":
         values = (("compute.precision", "bfloat16"),)
-        yield Change(values, "bfloat16 instead of float32", "Use bfloat16", STEP, "Weights stay float32.")
+        yield Change(values, "steps in bfloat16 instead of float32", "Use bfloat16", STEP, "Weights stay float32.")
 
 
 def _crops(numbers: Recipe) -> Iterator[Change]:
