@@ -282,12 +282,18 @@ class Workspace:
 
     def names(self, known: Container[str] = ()) -> list[str]:
         """The names of the runs here, in no order. A folder that is `known` to hold a run is not opened again for that."""
-        folder = str(self.folder)
+        return [name for name in self.entries() if name in known or self.holds(name)]
+
+    def entries(self) -> list[str]:
+        """The names of all that lies here, runs or not."""
         try:
-            there = os.listdir(folder)  # noqa: PTH208 -- a path object for each of ten thousand costs more than the listing
+            return os.listdir(str(self.folder))  # noqa: PTH208 -- a path object for each of ten thousand costs more than that
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [name for name in there if name in known or os.path.isfile(f"{folder}/{name}/recipe.toml")]  # noqa: PTH113
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a run of this name."""
+        return os.path.isfile(f"{self.folder}/{name}/recipe.toml")  # noqa: PTH113 -- as above
 
     def create(self, file: RecipeFile) -> list[Run]:
         """The folders of a lineage's runs, made now or already there. A different recipe under an existing name is refused.

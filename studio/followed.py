@@ -4,10 +4,13 @@ Of a run at rest among thousands only a brief is held (engine/brief.py) until so
 that a table says is the same from either. Following many of them is session.py's and watch.py's.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from engine import processes
 from engine.commands import AnyCommand, Pause, Stop
 from engine.notes import NOTHING, Notes
 from engine.recipe import RunRecipe
@@ -117,3 +120,17 @@ class Followed:
             return f"{self.state.leaving} acknowledged" if self.state.leaving else ""
         kind, outcome = type(command).__name__.lower(), self.state.acknowledged.get(command.id)
         return f"{kind} requested" if outcome is None else f"{kind} acknowledged" if outcome == "accepted" else ""
+
+
+def heard_of(run: Run) -> tuple[str, float]:
+    """Where its last engine ran, empty for this machine, and when it was last heard of (unix seconds; 0 for never)."""
+    status = run.status()
+    host = status.host if status and status.host != processes.host() else ""
+    return host, max(written_at(run.events_path), written_at(run.folder / "status.json"))
+
+
+def written_at(path: Path) -> float:
+    """Unix seconds; 0 for a file that is not there."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0

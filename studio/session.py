@@ -27,8 +27,9 @@ from engine.state import State, derive
 from studio import trash
 from studio.followed import AT_WORK as AT_WORK
 from studio.followed import Followed as Followed
+from studio.followed import heard_of, written_at
 from studio.started import Started, size_of
-from studio.watch import FIRST, Watch
+from studio.watch import FEW, FIRST, Watch
 
 TICK_MS = 200  # 5 Hz
 TICK_ON_CPU_MS = 500  # 2 Hz while a run trains on the CPU: the window must not take cores from it
@@ -129,12 +130,14 @@ class Session(QObject):
 
     def stop_following(self) -> None:
         self._timer.stop()
+        self._watch.close()
 
     def open_workspace(self, folder: Path) -> None:
         """Look at another folder: a workspace, or one run of it."""
         name = ""
         if (folder / "recipe.toml").is_file():
             folder, name = folder.parent, folder.name
+        self._watch.close()
         self.workspace = Workspace(folder)
         self._watch = Watch(self.workspace, self._refresh)
         self._picked = False
@@ -161,8 +164,7 @@ class Session(QObject):
         self._go_along()
         if loading and not self.loading:
             self._looked_at = float("-inf")  # a word may rest on another run's that was read after it
-        if not self.loading:
-            self._watch.flush()
+        self._watch.flush()
         self._choose_for_the_person()
         chosen = self.chosen
         if chosen is not None and (chosen.name in news or chosen.word != before):
@@ -175,7 +177,8 @@ class Session(QObject):
         """Till the next tick."""
         if self.loading:
             return TICK_READING_MS
-        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in self._followed.values())
+        busy = self._watch.busy if self._watch.many else self._followed.values()
+        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in busy)
         return TICK_ON_CPU_MS if on_cpu else TICK_MS
 
     def _choose_for_the_person(self) -> None:
@@ -222,10 +225,12 @@ class Session(QObject):
         one.word = self._word(one)
         if one.word == "lost" and one.loaded and one.tail.read_into(one.state):
             one.word = self._word(one)  # its last word was written between our reading and our look at the lock
-            one.changed_at = _written_at(one.run.events_path)
+            one.changed_at = written_at(one.run.events_path)
             self._watch.news.add(one.name)
+        if one.at_work:
+            self._watch.attend(one)
         if one.word != before or not one.heard_at:
-            _look_at_clock(one)
+            one.host, one.heard_at = heard_of(one.run)
         return one.word != before
 
     def _word(self, one: Followed) -> State:
@@ -234,11 +239,12 @@ class Session(QObject):
         return "blocked" if word == "queued" and self._is_blocked(one) else word
 
     def _is_blocked(self, one: Followed) -> bool:
-        return one.recipe is not None and any(self._stands_in_the_way(self._followed.get(name)) for name in one.recipe.sources)
+        return one.recipe is not None and any(map(self._stands_in_the_way, one.recipe.sources))
 
-    def _stands_in_the_way(self, teacher: Followed | None) -> bool:
+    def _stands_in_the_way(self, name: str) -> bool:
+        teacher = self._followed.get(name)
         if teacher is None:
-            return True
+            return not self._watch.expects(name)
         if teacher.place and not teacher.host and teacher.word != "blocked":
             return False  # it has ended somehow, and a person has put it into the queue again
         waiting = ("queued", *AT_WORK)
@@ -256,6 +262,7 @@ class Session(QObject):
         changed = [one for name in expected ^ self._expected if (one := self._followed.get(name)) is not None]
         for one in changed:
             one.expected = one.name in expected
+            self._watch.attend(one)
         self._expected = expected
         return bool(changed)
 
@@ -294,7 +301,7 @@ class Session(QObject):
         if one.data is None:
             with contextlib.suppress(OSError, ValueError):
                 one.data = one.run.data()
-        one.changed_at = _written_at(one.run.events_path)
+        one.changed_at = written_at(one.run.events_path)
 
     def _most_interesting(self) -> str:
         """A run at work, else the one that changed last."""
@@ -490,6 +497,8 @@ class Session(QObject):
             self._damage = damage
             if damage:
                 self.refused.emit(damage)
+        if self._watch.meeting:
+            self._watch.prefer(self.queue[:FEW])
         self._number()
         return before != (self.queue, self.working, self.held)
 
@@ -666,17 +675,3 @@ def _outside_teacher(runs: Sequence[Followed]) -> dict[str, Any]:
     name = first.teacher if len(names) == 1 else first.teacher.replace(f"-s{seed}-", f"-s{recipe.SEED}-")
     step = getattr(first.method, "teacher_step", 0)
     return {"teacher_run": name} | ({"teacher_step": step} if step else {})
-
-
-def _look_at_clock(one: Followed) -> None:
-    """When and where its engine was last heard of."""
-    status = one.run.status()
-    one.host = status.host if status and status.host != processes.host() else ""
-    one.heard_at = max(_written_at(one.run.events_path), _written_at(one.run.folder / "status.json"))
-
-
-def _written_at(path: Path) -> float:
-    """Unix seconds; 0 for a file that is not there."""
-    with contextlib.suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0

@@ -10,7 +10,8 @@ from followed import follow as folded
 
 from engine import notes
 from engine.notes import Notes
-from engine.run import Run, Tail
+from engine.queue import Queue
+from engine.run import Run, Tail, Workspace
 from engine.state import RunState
 from studio import inspect_model, phrases, watch
 from studio.session import Followed, Session
@@ -117,6 +118,88 @@ def test_that_a_damaged_line_costs_no_more_than_reading_again(follow: Open, tmp_
     path.write_bytes(lines[:-40])
     again = follow(tmp_path)
     assert [(each.name, each.word) for each in again.runs] == [(each.name, each.word) for each in session.runs]
+
+
+def test_that_a_process_makes_the_briefs_of_many_and_the_window_reads_only_whom_it_shows(
+    qapp, tmp_path: Path, lineages, bytes_read, monkeypatch, qtbot
+) -> None:
+    monkeypatch.setattr(watch, "HELP", 3)
+    monkeypatch.setattr(watch, "FIRST", 2)
+    session = Session(tmp_path)
+    qtbot.waitUntil(lambda: session.tick() or not session.loading, timeout=20_000)
+    assert [(each.name[0], each.word) for each in session.runs] == [
+        (name, word) for name in "abc" for word in ("finished", "paused")
+    ]
+    near = {run.name for run in (*session.lineage("a"), *session.lineage(session.chosen.lineage))}
+    sizes = sum(each.run.events_path.stat().st_size for each in session.runs if each.name in near)
+    session.tick()
+    assert session._watch._readers is None and 0 < sum(bytes_read) <= sizes
+    assert not session.followed(lineages[1][0].name).whole
+
+
+def test_that_runs_in_the_queue_and_runs_that_beat_are_met_before_briefs_are_made_of_others(
+    qapp, tmp_path: Path, lineages, monkeypatch
+) -> None:
+    monkeypatch.setattr(watch, "HELP", 1)
+    monkeypatch.setattr(watch, "FIRST", 0)
+    monkeypatch.setattr(watch.reader, "start", lambda folder, aside: Patient())
+    queued, beating = lineages[1][1], lineages[2][1]
+    Queue(Workspace(tmp_path)).add([queued.name])
+    with recorded.alive(beating, attempt=1):
+        session = Session(tmp_path)
+        for _ in range(3):
+            session.tick()
+        assert {each.name for each in session.runs} == {queued.name, beating.name} and session.loading == 4
+    session.stop_following()
+
+
+class Patient:
+    """Readers that never get anywhere."""
+
+    live = True
+
+    def end(self) -> None:
+        self.live = False
+
+
+def test_that_what_the_makers_of_briefs_leave_out_is_read_by_the_window(qapp, tmp_path: Path, lineages, monkeypatch) -> None:
+    monkeypatch.setattr(watch, "HELP", 1)
+    monkeypatch.setattr(watch, "FIRST", 0)
+    readers = Patient()
+    monkeypatch.setattr(watch.reader, "start", lambda folder, aside: readers)
+    session = Session(tmp_path)
+    session.tick()
+    assert not session.runs
+    readers.live = False
+    settle(session)
+    assert len(session.runs) == 6 and all(each.loaded for each in session.runs)
+
+
+def test_that_a_folder_with_many_things_that_are_no_runs_shows_its_runs(follow: Open, tmp_path: Path, lineages) -> None:
+    for number in range(20):
+        (tmp_path / f"holiday-{number}").mkdir()
+    session = follow(tmp_path)
+    settle(session)
+    assert len(session.runs) == 6 and not session.loading
+    (tmp_path / "holiday-7" / "recipe.toml").write_bytes((lineages[0][0].folder / "recipe.toml").read_bytes())
+    settle(session)
+    settle(session)
+    assert session.followed("holiday-7") is not None
+
+
+def test_that_briefs_are_kept_even_if_the_window_closes_before_it_has_read_all(
+    qapp, tmp_path: Path, lineages, monkeypatch
+) -> None:
+    monkeypatch.setattr(watch, "BUDGET_S", 0.0)
+    first = Session(tmp_path)
+    while not any(not each.whole for each in first.runs):
+        first.tick()
+    assert first.loading
+    kept = {each.name for each in first.runs if not each.whole}
+    first.stop_following()
+    second = Session(tmp_path)
+    second.tick()
+    assert kept <= {each.name for each in second.runs if not each.whole and each.loaded}
 
 
 def test_that_runs_that_go_are_forgotten_and_those_that_come_are_met(follow: Open, tmp_path: Path, lineages) -> None:
