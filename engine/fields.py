@@ -195,7 +195,8 @@ def _tag_field(path: str, kinds: tuple[type[Struct], ...], default: Any) -> Fiel
     names = tuple(tag_of(kind) for kind in kinds)
     helps = "; ".join(f"{tag_of(kind)}: {(kind.__doc__ or '').strip().splitlines()[0]}" for kind in kinds)
     chosen = tag_of(type(default)) if isinstance(default, Struct) else names[0]
-    return Field(_join(path, TAG), label, helps, "choice", chosen, choices=names, basic=True)
+    why = str(getattr(type(default) if isinstance(default, Struct) else kinds[0], "why", ""))
+    return Field(_join(path, TAG), label, helps, "choice", chosen, choices=names, why=why, basic=True)
 
 
 def _choose(kinds: Any, given: Any, default: Any, path: str, errors: list[RecipeError]) -> type[Struct] | None:

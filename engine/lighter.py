@@ -238,7 +238,7 @@ def _seeds(numbers: Recipe) -> Iterator[Change]:
 def _generations(numbers: Recipe) -> Iterator[Change]:
     was = numbers.generations
     if was > 1:
-        note = "Gains mostly end after a few generations (Born-Again Networks, table 2)."
+        note = "Gains mostly end after a few generations (Born-Again Networks)."
         yield _counted("generations", was - 1, f"{plural(was - 1, 'generation')} after F0 instead of {was}", RUNS, note)
 
 

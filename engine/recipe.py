@@ -46,19 +46,22 @@ _LEADS_ELSEWHERE = re.compile(r"[/\\:\x00]")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-_WEIGHTS = knob("Weights", "What the network starts from, all but its classifier: a file (.safetensors, .pth, .pt, .bin), or a completed run of the workspace, such as dino-s0-F0, dino-s{seed}-F0 or, at a step, dino-s0-F0@400. Empty starts at random.")  # fmt: skip
+_WEIGHTS = knob("Weights", "What the network starts from, all but its classifier: a file (.safetensors, .pth, .pt, .bin), or a completed run of the workspace, such as dino-s0-F0, dino-s{seed}-F0 or, at a step, dino-s0-F0@400. Empty starts at random.", why="a born-again student begins anew, at random (arXiv:1805.04770, section 3)")  # fmt: skip
 _PARTIAL = knob(
     "Partial weights",
     "Start from the file even if it lacks more than a tenth of the network: what is missing starts at random.",
+    why="names that do not match would leave most of the network at random, and nobody would notice",
 )
 _HEAD_EPOCHS = knob("Head first", "Epochs in which the classifier, or the head of a method without labels, learns alone while the rest stays as model.weights made it. Then all of it learns.", unit="epochs", ge=0, le=100_000, why="a head at random would first pull apart what the weights know (Kumar et al. 2022, arXiv:2202.10054); 0 lets all learn at once")  # fmt: skip
-_FREEZE = knob("Freeze", "Train the classifier only: the rest stays as model.weights made it, with its BatchNorm statistics.")
+_FREEZE = knob("Freeze", "Train the classifier only: the rest stays as model.weights made it, with its BatchNorm statistics.", why="whole networks are compared; a frozen one under a new classifier is a linear probe of its features")  # fmt: skip
 
 
 class SmallCnn(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="small_cnn"):
     """a small convolutional network for pictures from 8 to 64 px"""
 
-    width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512)] = 32  # fmt: skip
+    why: ClassVar[str] = "trains on any CPU, and suits the digits that come along"
+
+    width: Annotated[int, knob("Width", "Channels of the first two blocks; the last one has twice as many.", unit="channels", ge=4, le=512, why="some 29,000 weights: an epoch of digits takes less than a second of a CPU")] = 32  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
     head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
@@ -92,13 +95,13 @@ class Densenet(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="densenet")
 class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
     """a vision transformer (Dosovitskiy et al. 2021); its attention can be watched"""
 
-    patch: Annotated[int, knob("Patch", "Side of a patch; must divide the picture.", unit="px", ge=1, le=64, basic=True)] = 4  # fmt: skip
-    width: Annotated[int, knob("Width", "Length of a token; must be a multiple of the heads.", unit="features", ge=8, le=4096)] = 96  # fmt: skip
-    depth: Annotated[int, knob("Depth", "Transformer blocks.", unit="blocks", ge=1, le=64)] = 4
-    heads: Annotated[int, knob("Heads", "Attention heads in each block.", unit="heads", ge=1, le=64)] = 3
+    patch: Annotated[int, knob("Patch", "Side of a patch; must divide the picture.", unit="px", ge=1, le=64, basic=True, why="the pictures that come along are small: 4 tokens of a digit, 144 of a creature of 48 px")] = 4  # fmt: skip
+    width: Annotated[int, knob("Width", "Length of a token; must be a multiple of the heads.", unit="features", ge=8, le=4096, why="first trials of DINO on two CPU cores: 96")] = 96  # fmt: skip
+    depth: Annotated[int, knob("Depth", "Transformer blocks.", unit="blocks", ge=1, le=64, why="first trials of DINO on two CPU cores: 3 to 4")] = 4  # fmt: skip
+    heads: Annotated[int, knob("Heads", "Attention heads in each block.", unit="heads", ge=1, le=64, why="DeiT-Tiny: 3 (Touvron et al. 2021); here of 32 features each")] = 3  # fmt: skip
     stem: Annotated[Literal["patch", "conv"], knob("Stem", "How pixels become tokens: one large convolution, or a few small ones with BatchNorm, which learn sooner from few pictures.", source="paper", why="arXiv:2010.11929: patch; the convolutional stem is Xiao et al. 2021, arXiv:2106.14881")] = "patch"  # fmt: skip
-    registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64)] = 0  # fmt: skip
-    drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1)] = 0.0  # fmt: skip
+    registers: Annotated[int, knob("Registers", "Extra tokens that take the global bookkeeping off the patches (Darcet et al. 2024).", unit="tokens", ge=0, le=64, why="what they cure shows only in large networks after long trainings (Darcet et al. 2024)")] = 0  # fmt: skip
+    drop_path: Annotated[float, knob("Drop path", "Share of residual branches left out while training (stochastic depth).", ge=0, lt=1, why="main_dino.py leaves out up to 0.1 of 12 blocks; of four, each is needed")] = 0.0  # fmt: skip
     layer_scale: Annotated[float, knob("LayerScale", "What each residual branch is multiplied by at first, learned for each feature; keeps deep networks steady. 0 does without.", ge=0, le=1, why="DINOv2: 1e-5; shallow networks need none")] = 0.0  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
@@ -109,7 +112,7 @@ class Vit(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="vit"):
 class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
     """any network timm knows, by its name there"""
 
-    variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True)] = "resnet18"  # fmt: skip
+    variant: Annotated[str, knob("Variant", "The name in timm's own list, such as resnet18 or deit_tiny_patch16_224.", basic=True, why="small, and the network of most published comparisons on small sets (lightly, solo-learn)")] = "resnet18"  # fmt: skip
     weights: Annotated[str, _WEIGHTS] = ""
     partial: Annotated[bool, _PARTIAL] = False
     head_epochs: Annotated[int, _HEAD_EPOCHS] = 0
@@ -119,31 +122,35 @@ class Timm(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="timm"):
 class SameModel(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="same"):
     """the same network as its students"""
 
+    why: ClassVar[str] = "in Born-Again Networks every generation is the network that taught it (arXiv:1805.04770)"
 
-_TRAIN_SIZE = knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True)  # fmt: skip
-_LABEL_NOISE = knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True)  # fmt: skip
-_LABEL_NOISE_SEED = knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0)
-_CORRECTIONS = knob("Corrected labels", "A CSV file of training pictures and the labels they should have; an empty label leaves a picture out. The pictures themselves stay as they are.")  # fmt: skip
-_SPLIT_SEED = knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0)  # fmt: skip
-_PROBE = knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0)  # fmt: skip
+
+_TRAIN_SIZE = knob("Training pictures", "How many pictures to train on; 0 takes all that validation and test leave.", unit="pictures", ge=0, basic=True, why="every method gains from more pictures; fewer are for quick trials")  # fmt: skip
+_LABEL_NOISE = knob("Wrong labels", "Share of training labels replaced by a wrong one. Validation and test keep the true labels.", ge=0, le=1, basic=True, why="labels are taken as they are; presets on digits make 30 % wrong, since what generations gain shows best there")  # fmt: skip
+_LABEL_NOISE_SEED = knob("Seed of the wrong labels", "Which labels are made wrong, and how.", ge=0, why="any would do; it is one for all seeds, so that runs differ in nothing else")  # fmt: skip
+_CORRECTIONS = knob("Corrected labels", "A CSV file of training pictures and the labels they should have; an empty label leaves a picture out. The pictures themselves stay as they are.", why="empty until somebody has looked at the labels")  # fmt: skip
+_SPLIT_SEED = knob("Seed of the split", "Which pictures go to training, validation and test; one for all seeds of a lineage.", ge=0, why="any would do; runs can be compared only on the same test pictures")  # fmt: skip
+_PROBE = knob("Probe pictures", "Places in the test set of the pictures watched while training; empty takes the first twelve.", ge=0, why="a dozen fits beside the curves of a run")  # fmt: skip
 
 # Of a person's own pictures.
-_SIDE = knob("Size", "Side of the square that pictures become: the shorter side is scaled to it, then the middle is cut out.", unit="px", ge=8, le=1024, basic=True)  # fmt: skip
-_COLOUR = knob("Colour", "rgb keeps the colours, grey makes one channel of them.", basic=True)  # fmt: skip
-_TEST_SHARE = knob("Test share", "Share of the pictures kept for the final report; a test sub-folder is taken instead where there is one.", gt=0, lt=1)  # fmt: skip
-_VAL_SHARE = knob("Validation share", "Share of the pictures used to watch training and to choose checkpoints, never from a test sub-folder; a val sub-folder is taken instead where there is one.", gt=0, lt=1)  # fmt: skip
+_SIDE = knob("Size", "Side of the square that pictures become: the shorter side is scaled to it, then the middle is cut out.", unit="px", ge=8, le=1024, basic=True, why="the side of CIFAR's pictures; twice as large costs about four times as much")  # fmt: skip
+_COLOUR = knob("Colour", "rgb keeps the colours, grey makes one channel of them.", basic=True, why="most pictures have colours, and nobody else knows whether they matter")  # fmt: skip
+_TEST_SHARE = knob("Test share", "Share of the pictures kept for the final report; a test sub-folder is taken instead where there is one.", gt=0, lt=1, why="of 2,000 pictures that is 400, which tell an accuracy to some two points")  # fmt: skip
+_VAL_SHARE = knob("Validation share", "Share of the pictures used to watch training and to choose checkpoints, never from a test sub-folder; a val sub-folder is taken instead where there is one.", gt=0, lt=1, why="it only watches and chooses, so it needs fewer than the test; what it takes is not trained on")  # fmt: skip
 
 
 class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
     """scikit-learn's 1,797 real handwritten digits, 8 x 8 px"""
+
+    why: ClassVar[str] = "come with scikit-learn, so there is nothing to download"
 
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
     corrections: Annotated[str, _CORRECTIONS] = ""
     split_seed: Annotated[int, _SPLIT_SEED] = 0
-    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.3
-    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.25  # fmt: skip
+    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1, why="539 of the 1,797: a point of accuracy is five pictures")] = 0.3  # fmt: skip
+    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1, why="449 of the 1,797; it leaves 809, and first trials trained on 800")] = 0.25  # fmt: skip
     probe: Annotated[tuple[int, ...], _PROBE] = ()
 
     @property
@@ -154,7 +161,7 @@ class Digits(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="digits"):
 class Folder(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="folder"):
     """your own pictures: a folder with one sub-folder a class"""
 
-    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside; or a .zip, .tar or .tar.gz of that; or a CSV with the columns file, label and split.", basic=True, missing="write the folder with one sub-folder a class")]  # fmt: skip
+    path: Annotated[str, knob("Folder", "Holds one sub-folder a class, or train and test (and val) with these inside; or a .zip, .tar or .tar.gz of that; or a CSV with the columns file, label and split.", basic=True, missing="write the folder with one sub-folder a class", why="has no default: nobody else knows where your pictures are")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
     colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
     train_size: Annotated[int, _TRAIN_SIZE] = 0
@@ -179,10 +186,10 @@ class Unlabelled(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="pictures
     label_noise_seed: ClassVar[int] = 0
     corrections: ClassVar[str] = ""
 
-    path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write a folder with pictures")]  # fmt: skip
+    path: Annotated[str, knob("Folder", "Holds pictures, in sub-folders or not; what these are called does not matter, but train and test (and val) are parts; or a .zip, .tar or .tar.gz of that.", basic=True, missing="write a folder with pictures", why="has no default: nobody else knows where your pictures are")]  # fmt: skip
     size: Annotated[int, _SIDE] = 32
     colour: Annotated[Literal["rgb", "grey"], _COLOUR] = "rgb"
-    eval_path: Annotated[str, knob("Judged by", "A folder with one sub-folder a class, by which features are judged: nearest neighbours and linear probes. Never trained on. Empty judges without labels alone.", basic=True)] = ""  # fmt: skip
+    eval_path: Annotated[str, knob("Judged by", "A folder with one sub-folder a class, by which features are judged: nearest neighbours and linear probes. Never trained on. Empty judges without labels alone.", basic=True, why="empty: learning needs no classes, and judging does without unless somebody has sorted some pictures")] = ""  # fmt: skip
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     split_seed: Annotated[int, _SPLIT_SEED] = 0
     test_share: Annotated[float, _TEST_SHARE] = 0.2
@@ -198,16 +205,16 @@ class Unlabelled(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="pictures
 class Creatures(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="creatures"):
     """drawn animals of ten species, each with the mask of where it is; made here, nothing to download"""
 
-    pictures: Annotated[int, knob("Pictures", "How many are drawn.", unit="pictures", ge=40, le=1_000_000, basic=True)] = 4000
-    size: Annotated[int, knob("Size", "Side of a picture.", unit="px", ge=32, le=224, basic=True)] = 48
-    seed: Annotated[int, knob("Seed of the drawing", "Which individuals are drawn.", ge=0)] = 0
+    pictures: Annotated[int, knob("Pictures", "How many are drawn.", unit="pictures", ge=40, le=1_000_000, basic=True, why="leaves 2,800 to train on, of which DINO learns in some ten minutes of two CPU cores")] = 4000  # fmt: skip
+    size: Annotated[int, knob("Size", "Side of a picture.", unit="px", ge=32, le=224, basic=True, why="first trials of DINO on two CPU cores: 32 to 48 px")] = 48  # fmt: skip
+    seed: Annotated[int, knob("Seed of the drawing", "Which individuals are drawn.", ge=0, why="any would do; another draws other individuals of the same species")] = 0  # fmt: skip
     train_size: Annotated[int, _TRAIN_SIZE] = 0
     label_noise: Annotated[float, _LABEL_NOISE] = 0.0
     label_noise_seed: Annotated[int, _LABEL_NOISE_SEED] = 0
     corrections: Annotated[str, _CORRECTIONS] = ""
     split_seed: Annotated[int, _SPLIT_SEED] = 0
-    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1)] = 0.2
-    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1)] = 0.1  # fmt: skip
+    test_share: Annotated[float, knob("Test share", "Share of all pictures kept for the final report.", gt=0, lt=1, why="800 of 4,000: a point of accuracy is eight pictures")] = 0.2  # fmt: skip
+    val_share: Annotated[float, knob("Validation share", "Share of all pictures used to watch training and to choose checkpoints.", gt=0, lt=1, why="400 of 4,000: it only watches and chooses, and what it takes is not trained on")] = 0.1  # fmt: skip
     probe: Annotated[tuple[int, ...], _PROBE] = ()
 
     @property
@@ -218,35 +225,39 @@ class Creatures(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="creatures
 class Augment(Struct, frozen=True, kw_only=True):
     """How training pictures are varied; a pure function of seed, epoch and picture."""
 
-    shift: Annotated[int, knob("Shift", "Each picture moves by up to this many pixels in each direction (pad and crop).", unit="px", ge=0, le=32)] = 0  # fmt: skip
-    flip: Annotated[bool, knob("Flip", "Mirror half of the pictures left to right. Not for digits or letters.")] = False  # fmt: skip
+    shift: Annotated[int, knob("Shift", "Each picture moves by up to this many pixels in each direction (pad and crop).", unit="px", ge=0, le=32, why="only you know whether a moved picture still shows the same; recipes for CIFAR take 4")] = 0  # fmt: skip
+    flip: Annotated[bool, knob("Flip", "Mirror half of the pictures left to right. Not for digits or letters.", why="only you know whether a mirrored picture still shows the same; recipes for CIFAR turn it on")] = False  # fmt: skip
 
 
 class Adamw(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="adamw"):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)"""
 
-    lr: Annotated[float | Auto, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=10, basic=True)] = 1e-3  # fmt: skip
-    weight_decay: Annotated[float, knob("Weight decay", "Decoupled decay of the weights; biases and norms are left out.", ge=0, le=10)] = 0.05  # fmt: skip
-    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
+    lr: Annotated[float | Auto, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=10, basic=True, why="what Kingma & Ba 2015 suggest for Adam")] = 1e-3  # fmt: skip
+    weight_decay: Annotated[float, knob("Weight decay", "Decoupled decay of the weights; biases and norms are left out.", ge=0, le=10, why="DeiT: 0.05 (Touvron et al. 2021)")] = 0.05  # fmt: skip
+    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0, why="trainings on labels mostly do without; main_dino.py: 3")] = 0.0  # fmt: skip
 
 
 class Sgd(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="sgd"):
     """stochastic gradient descent with Nesterov momentum"""
 
+    why: ClassVar[str] = "Wide-ResNets and Born-Again Networks were trained with it"
+
     lr: Annotated[float | Auto, knob("Learning rate", "The highest learning rate; the schedule shapes it.", gt=0, le=100, basic=True, source="paper", why="Wide-ResNets and after them Born-Again Networks: 0.1")] = 0.1  # fmt: skip
     momentum: Annotated[float, knob("Momentum", "Nesterov momentum.", ge=0, lt=1, source="paper", why="Wide-ResNets: 0.9")] = 0.9  # fmt: skip
     weight_decay: Annotated[float, knob("Weight decay", "L2 decay of the weights; biases and norms are left out.", ge=0, le=10, source="paper", why="Wide-ResNets: 5e-4")] = 5e-4  # fmt: skip
-    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0)] = 0.0  # fmt: skip
+    clip: Annotated[float, knob("Gradient clip", "Largest norm of the whole gradient; 0 leaves it alone.", ge=0, why="Wide-ResNets and Born-Again Networks do without; main_dino.py: 3")] = 0.0  # fmt: skip
 
 
-_WARMUP = knob("Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0)
+_WARMUP = knob("Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0, why="Wide-ResNets have none; main_dino.py: 10 of 100 epochs")  # fmt: skip
 
 
 class Cosine(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="cosine"):
     """falls along half a cosine"""
 
+    why: ClassVar[str] = "suits trainings of any length, where milestones would have to be chosen"
+
     warmup_epochs: Annotated[float | Auto, _WARMUP] = 0.0
-    final: Annotated[float, knob("Final share", "What is left of the learning rate at the end.", ge=0, le=1)] = 0.0
+    final: Annotated[float, knob("Final share", "What is left of the learning rate at the end.", ge=0, le=1, why="Loshchilov & Hutter 2017 fall to 0, main_dino.py almost: to 1e-6")] = 0.0  # fmt: skip
 
 
 class Step(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="step"):
@@ -266,38 +277,38 @@ class Constant(Struct, frozen=True, kw_only=True, tag_field=TAG, tag="constant")
 class Training(Struct, frozen=True, kw_only=True):
     """How long, and in what portions."""
 
-    epochs: Annotated[int, knob("Epochs", "How often each training picture is seen.", unit="epochs", ge=1, le=100_000, basic=True)] = 40  # fmt: skip
+    epochs: Annotated[int, knob("Epochs", "How often each training picture is seen.", unit="epochs", ge=1, le=100_000, basic=True, why="first trials on digits: what generations gain shows by then")] = 40  # fmt: skip
     batch: Annotated[int, knob("Batch", "Pictures in one step.", unit="pictures", ge=1, le=65_536, basic=True, source="paper", why="Born-Again DenseNets: 64")] = 64  # fmt: skip
-    same_order: Annotated[bool, knob("One order for all seeds", "Every seed sees the pictures in the order of seed 0, varied alike, so that seeds can share a teacher's kept outputs. Their spread then leaves the order out.")] = False  # fmt: skip
+    same_order: Annotated[bool, knob("One order for all seeds", "Every seed sees the pictures in the order of seed 0, varied alike, so that seeds can share a teacher's kept outputs. Their spread then leaves the order out.", why="seeds are to differ in the order too, so that a verdict holds whatever it is")] = False  # fmt: skip
 
 
 class Probes(Struct, frozen=True, kw_only=True):
     """What is measured while training, and how often."""
 
-    every_epochs: Annotated[int, knob("Validate every", "Accuracy, NLL and ECE on the validation pictures.", unit="epochs", ge=1)] = 1  # fmt: skip
-    attention_every_epochs: Annotated[int, knob("Attention every", "Attention (or class evidence) on the probe pictures.", unit="epochs", ge=1)] = 1  # fmt: skip
+    every_epochs: Annotated[int, knob("Validate every", "Accuracy, NLL and ECE on the validation pictures.", unit="epochs", ge=1, why="gives the curves a point an epoch, and is short beside one")] = 1  # fmt: skip
+    attention_every_epochs: Annotated[int, knob("Attention every", "Attention (or class evidence) on the probe pictures.", unit="epochs", ge=1, why="the probe pictures are few, so looking at them takes little time")] = 1  # fmt: skip
 
 
 class Compute(Struct, frozen=True, kw_only=True):
     """Where and how exactly it is computed."""
 
-    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], knob("Device", "auto takes a CUDA GPU, else Apple's, else the CPU, and says why.", basic=True)] = "auto"  # fmt: skip
+    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], knob("Device", "auto takes a CUDA GPU, else Apple's, else the CPU, and says why.", basic=True, why="the fastest there is, so that the same recipe runs on any machine")] = "auto"  # fmt: skip
     precision: Annotated[Literal["auto", "float32", "bfloat16"], knob("Precision", "auto measures a few steps of this very model in both and keeps the faster.", why="bfloat16 helps wide models and hurts small ones on a CPU")] = "auto"  # fmt: skip
-    threads: Annotated[int, knob("Threads", "CPU threads; 0 takes the cores that are free. Recorded, since results depend on it to the last bit.", unit="threads", ge=0, le=1024)] = 0  # fmt: skip
+    threads: Annotated[int, knob("Threads", "CPU threads; 0 takes the cores that are free. Recorded, since results depend on it to the last bit.", unit="threads", ge=0, le=1024, why="no more than are free: threads that share a core wait for each other")] = 0  # fmt: skip
 
 
 class Keep(Struct, frozen=True, kw_only=True):
     """What stays on disk. A teacher in use is never pruned."""
 
-    every_epochs: Annotated[int, knob("Checkpoint every", "Full checkpoints, from which a run can go on.", unit="epochs", ge=1)] = 1  # fmt: skip
-    full: Annotated[int, knob("Full checkpoints", "How many of the newest full checkpoints stay.", unit="checkpoints", ge=1)] = 2  # fmt: skip
-    snapshots: Annotated[int, knob("Snapshots", "How many weights-only snapshots, thinned evenly, stay besides; 0 keeps none.", unit="snapshots", ge=0)] = 0  # fmt: skip
+    every_epochs: Annotated[int, knob("Checkpoint every", "Full checkpoints, from which a run can go on.", unit="epochs", ge=1, why="a run that is cut off loses an epoch at most")] = 1  # fmt: skip
+    full: Annotated[int, knob("Full checkpoints", "How many of the newest full checkpoints stay.", unit="checkpoints", ge=1, why="should the newest one be damaged, there is the one before")] = 2  # fmt: skip
+    snapshots: Annotated[int, knob("Snapshots", "How many weights-only snapshots, thinned evenly, stay besides; 0 keeps none.", unit="snapshots", ge=0, why="they serve looking back alone, and each takes as much disk as the weights")] = 0  # fmt: skip
 
 
 class Watch(Struct, frozen=True, kw_only=True):
     """What is done when a run falls ill: it collapses, explodes, or its loss is not finite any more."""
 
-    policy: Annotated[Literal["tell", "pause", "roll_back"], knob("If a run falls ill", "tell says so and goes on; pause saves and leaves; roll_back returns to the last healthy checkpoint and goes on with the first remedy, three times at most.")] = "tell"  # fmt: skip
+    policy: Annotated[Literal["tell", "pause", "roll_back"], knob("If a run falls ill", "tell says so and goes on; pause saves and leaves; roll_back returns to the last healthy checkpoint and goes on with the first remedy, three times at most.", why="a verdict may be wrong, and what is done about it makes another run of it: a person decides")] = "tell"  # fmt: skip
 
 
 Model = SmallCnn | Resnet | Densenet | Vit | Timm
@@ -311,9 +322,9 @@ LearningRate = Cosine | Step | Constant
 class Experiment(Struct, frozen=True, kw_only=True):
     """What all runs of a lineage share."""
 
-    version: Annotated[int, knob("Version", "Version of the recipe format.", ge=1)] = VERSION
-    lineage: Annotated[str, knob("Lineage", "Name of the lineage; its runs are called <lineage>-s<seed>-F<generation>.", basic=True)]  # fmt: skip
-    stop_after: Annotated[int, knob("Offer to stop after", "Once so many generations in a row are judged to have brought no gain on the validation pictures, leaving out those that are still to come is offered, never done unasked. All seeds of a generation are then trained before the next. Needs three seeds; 0 never offers.", unit="generations", ge=0, le=100)] = 0  # fmt: skip
+    version: Annotated[int, knob("Version", "Version of the recipe format.", ge=1, why="the only one there is")] = VERSION
+    lineage: Annotated[str, knob("Lineage", "Name of the lineage; its runs are called <lineage>-s<seed>-F<generation>.", basic=True, why="has no default: folders and charts are called after it")]  # fmt: skip
+    stop_after: Annotated[int, knob("Offer to stop after", "Once so many generations in a row are judged to have brought no gain on the validation pictures, leaving out those that are still to come is offered, never done unasked. All seeds of a generation are then trained before the next. Needs three seeds; 0 never offers.", unit="generations", ge=0, le=100, why="one without a gain may be followed by one with: DenseNet-80-80 in Born-Again Networks, 16.26, 16.30 and then 15.50 % wrong on CIFAR-100")] = 0  # fmt: skip
     method: Method = Supervised()
     model: Model = SmallCnn()
     data: Data = Digits()
@@ -334,27 +345,34 @@ class Recipe(Experiment, frozen=True, kw_only=True):
     """
 
     teacher_model: TeacherModel = SameModel()
-    generations: Annotated[int, knob("Generations", "Students after F0: 3 gives F0, F1, F2, F3.", unit="generations", ge=0, le=100, basic=True)] = 0  # fmt: skip
-    seeds: Annotated[tuple[int, ...], knob("Seeds", "One chain of generations for each; a verdict needs three or more.", ge=0, le=2**31, basic=True)] = (0,)  # fmt: skip
+    generations: Annotated[int, knob("Generations", "Students after F0: 3 gives F0, F1, F2, F3.", unit="generations", ge=0, le=100, basic=True, why="a baseline has none; presets of Born-Again have 3, as in its paper")] = 0  # fmt: skip
+    seeds: Annotated[tuple[int, ...], knob("Seeds", "One chain of generations for each; a verdict needs three or more.", ge=0, le=2**31, basic=True, why="one is the quickest look; write three once it is to be judged")] = (0,)  # fmt: skip
 
 
 class Fork(Struct, frozen=True, kw_only=True):
     """Where a run began that goes on from another's checkpoint (fork.py); empty for all others."""
 
-    run: Annotated[str, knob("Forked from", "Name of the run whose checkpoint this one began with; empty for none.")] = ""
-    step: Annotated[int, knob("Forked at", "The step of that checkpoint.", unit="steps", ge=0)] = 0
-    sha256: Annotated[str, knob("Checksum", "Of that checkpoint's weights, as they were when the fork was made.")] = ""
-    fresh_optimizer: Annotated[bool, knob("Fresh optimizer", "Whether it began without the optimizer's momenta.")] = False
+    run: Annotated[str, knob("Forked from", "Name of the run whose checkpoint this one began with; empty for none.", why="most runs begin at their own first step")] = ""  # fmt: skip
+    step: Annotated[int, knob("Forked at", "The step of that checkpoint.", unit="steps", ge=0, why="most runs begin at their own first step")] = 0  # fmt: skip
+    sha256: Annotated[str, knob("Checksum", "Of that checkpoint's weights, as they were when the fork was made.", why="empty where nothing was taken over")] = ""  # fmt: skip
+    fresh_optimizer: Annotated[bool, knob("Fresh optimizer", "Whether it began without the optimizer's momenta.", why="momenta belong to the weights: without them the first steps would differ, whatever was changed")] = False  # fmt: skip
 
 
 class RunRecipe(Experiment, frozen=True, kw_only=True):
     """One run of a lineage: frozen in its folder as recipe.toml."""
 
-    seed: Annotated[int, knob("Seed", "Decides initialisation and the order of the pictures.", ge=0, le=2**31)] = 0
+    seed: Annotated[int, knob("Seed", "Decides initialisation and the order of the pictures.", ge=0, le=2**31, why="one of the lineage's seeds")] = 0  # fmt: skip
     generation: Annotated[
-        int, knob("Generation", "0 is F0, which learns from labels, or from a run of another lineage.", ge=0, le=1000)
+        int,
+        knob(
+            "Generation",
+            "0 is F0, which learns from labels, or from a run of another lineage.",
+            ge=0,
+            le=1000,
+            why="every chain begins with F0",
+        ),
     ] = 0
-    teacher: Annotated[str, knob("Teacher", "Name of the run that teaches, in the same workspace; empty for none.")] = ""  # fmt: skip
+    teacher: Annotated[str, knob("Teacher", "Name of the run that teaches, in the same workspace; empty for none.", why="F0 has none unless its recipe names one")] = ""  # fmt: skip
     fork: Fork = Fork()
 
     @property

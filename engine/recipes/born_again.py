@@ -21,11 +21,18 @@ TeacherRun = Annotated[
         "F0's teacher",
         "A completed run of another lineage in the workspace from which F0 learns, such as large-s0-F0, or large-s{seed}-F0 for "
         "the student's own seed. Empty: F0 learns from the labels.",
+        why="in Born-Again Networks F0 learns from the labels alone",
     ),
 ]
 TeacherStep = Annotated[
     int,
-    knob("F0's teacher at step", "The checkpoint of that run; 0 takes the one above.", unit="steps", ge=0),
+    knob(
+        "F0's teacher at step",
+        "The checkpoint of that run; 0 takes the one above.",
+        unit="steps",
+        ge=0,
+        why="the end of its run is what it was trained for",
+    ),
 ]
 CacheViews = Annotated[
     int,
@@ -37,6 +44,7 @@ CacheViews = Annotated[
         unit="views",
         ge=0,
         le=100_000,
+        why="asked at each step, the teacher answers for the very picture that its student sees",
     ),
 ]
 

@@ -56,8 +56,9 @@ def test_that_a_field_has_a_label_a_help_and_a_default_inside_its_range(field: F
             assert field.high is None or number < field.high or (number == field.high and not field.high_open)
 
 
-def test_that_a_number_from_a_paper_says_which() -> None:
-    assert [field.path for field in ALL if field.source == "paper" and not field.why] == []
+def test_that_every_default_has_a_reason_of_its_own() -> None:
+    assert [field.path for field in ALL if not field.why or field.why in field.help] == []
+    assert [field.path for field in ALL if field.why.endswith(".")] == [], "it stands in brackets, or a sentence is made of it"
 
 
 def test_that_the_defaults_together_are_a_recipe() -> None:
