@@ -76,6 +76,7 @@ class CurvePlot(Card):
         percent = format(0.5).startswith("50")
         self._shown = Settings(Treatment(normalised=normalised, percent=percent, crop_climb=crop_climb))
         self._lines: list[Line] = []
+        self._told_of: tuple[list[Series], Settings] | None = None
         self._ordered: list[Series] | None = []
         self._strokes: list[Strokes] = []
         self._dots: list[Dots] = []
@@ -207,7 +208,14 @@ class CurvePlot(Card):
             strokes.fill(series, span, max(1, round(width * ratio)))
             self._dots += [dots for dots in strokes.dots(series, span, width) if len(dots.x)]
         self._show_cursor()
-        self.setAccessibleDescription(self._in_words())
+        self._tell()
+
+    def _tell(self) -> None:
+        """What is shown, for those who do not see it; the same whatever part of it is in sight."""
+        of = (self._series(), self._shown)
+        if self._told_of is None or any(new is not old for new, old in zip(of, self._told_of, strict=True)):
+            self._told_of = of
+            self.setAccessibleDescription(self._in_words())
 
     def _in_words(self) -> str:
         said = in_words.description(self._series(), self._say, self._shown.x_name, self._better)
@@ -238,7 +246,7 @@ class CurvePlot(Card):
             ends=(*_ends(series, span), *((one.y, one.end, one.ink()) for one in references if one.end)),
             corner=shown.x_name if shown.corner else "",
             grid=self.hasFocus(),
-            empty=shown.empty if all(thin.bounds(one.data) is None for one in series) else None,
+            empty=shown.empty if all(one.noise.bounds() is None for one in series) else None,
         )
 
     # the cursor and the readout
@@ -402,7 +410,5 @@ class CurvePlot(Card):
 def _ends(series: Iterable[Series], span: Span) -> Iterable[tuple[float, str, str]]:
     """Where each line that has a name at its end leaves the frame, or ends."""
     for one in series:
-        y = one.view(one.shown[one.within(span)])
-        y = y[np.isfinite(y)]
-        if one.line.end_label and len(y):
-            yield float(y[-1]), one.line.end_label, one.line.ink()
+        if one.line.end_label and (y := thin.newest(one.view(one.shown[one.within(span)]))) is not None:
+            yield y, one.line.end_label, one.line.ink()

@@ -20,15 +20,15 @@ def description(series: Sequence[Series], say: Say, x_name: str, better: Better 
 
 
 def _described(series: Series, say: Say, x_name: str, better: Better | None) -> str:
-    name, known = series.line.name, np.flatnonzero(np.isfinite(series.data))
-    if len(known) == 0:
+    name, shown = series.line.name, thin.known(series.shown)
+    lowest, highest = series.plain.extreme(True), series.plain.extreme(False)
+    if lowest is None or highest is None:
         return f"{name}: no values"
-    data, shown = series.data[known], series.shown[known]
-    now = f"{name} {say(shown[-1])}{_trend(shown)}"
+    told = f"{name} {say(shown[-1])}{_trend(shown)}"
     if better is None:
-        return f"{now}; between {say(data.min())} and {say(data.max())}"
-    best = data.argmin() if better == "low" else data.argmax()
-    return f"{now}; best {say(data[best])} at {x_name} {x_words(series.x[known[best]], x_name)}"
+        return f"{told}; between {say(lowest[1])} and {say(highest[1])}"
+    x, best = lowest if better == "low" else highest
+    return f"{told}; best {say(best)} at {x_name} {x_words(x, x_name)}"
 
 
 def x_words(x: float, x_name: str) -> str:

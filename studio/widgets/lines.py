@@ -8,6 +8,7 @@ Left to others: smoothing and thinning (thin.py), which part of y is in sight (y
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from studio import theme
 from studio.palette import DARK, LIGHT
 from studio.widgets import thin
-from studio.widgets.thin import Floats, Span
+from studio.widgets.thin import Dense, Floats, Span
 
 Role = Literal["student", "teacher", "branch", "second"]
 Tone = Literal["muted", "bad"]
@@ -134,10 +135,38 @@ class Series:
     def has_noise(self) -> bool:
         return self.line.raw and (self.treatment.raw_behind or self.treatment.smoothing == 0)
 
+    @cached_property
+    def plain(self) -> Dense:
+        """Its data."""
+        return Dense(self.x, self.data)
+
+    @cached_property
+    def noise(self) -> Dense:
+        """Its data as they are drawn, in view coordinates; attempts are not joined."""
+        return self._drawn(self.data)
+
+    @cached_property
+    def front(self) -> Dense:
+        """The line in front as it is drawn."""
+        return self.noise if self.shown is self.data else self._drawn(self.shown)
+
+    def _drawn(self, y: Floats) -> Dense:
+        x, drawn = thin.apart(self.x, self.view(y), self.attempts)
+        return self.plain if drawn is self.data else Dense(x, drawn)
+
+    @cached_property
+    def sides(self) -> tuple[Dense, ...]:
+        """The band around it: from below, from above."""
+        return tuple(Dense(self.x, self.view(side)) for side in self.spread)
+
+    @cached_property
+    def _range(self) -> Span:
+        return thin.bounds(self.data) or (0.0, 1.0)
+
     def view(self, y: Floats) -> Floats:
         """Values to where they are drawn."""
         if self.treatment.normalised:
-            low, high = thin.bounds(self.data) or (0.0, 1.0)
+            low, high = self._range
             return (y - low) / (high - low) if high > low else np.where(np.isfinite(y), 0.5, y)
         return thin.log10_or_gap(y) if self.treatment.log_y else y
 
@@ -165,12 +194,13 @@ def in_order(line: Line, treatment: Treatment) -> Series:
     kept = np.ones(len(x), dtype=bool) if line.kept is None else np.asarray(line.kept, dtype=bool)[order]
     attempts = np.zeros(len(x), dtype=np.int64) if line.attempts is None else np.asarray(line.attempts, dtype=np.int64)[order]
     now = slice(None) if kept.all() else kept
+    data = y[now]
     return Series(
         line=line,
         treatment=treatment,
         x=x[now],
-        data=y[now],
-        shown=thin.smooth(y[now], weight),
+        data=data,
+        shown=thin.smooth(data, weight) if weight else data,
         attempts=attempts[now],
         spread=tuple(thin.finite_or_gap(side)[order][now] for side in line.spread or ()),
         old=tuple(_left_behind(x, y, kept, attempts, weight)),

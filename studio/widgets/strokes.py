@@ -65,13 +65,12 @@ class Strokes:
 
     def fill(self, series: Series, span: Span, columns: int) -> None:
         """Thin what is in sight and hand it to the items."""
-        x, view = series.x, series.view
-        front = thin.apart(x, view(series.shown), series.attempts) if series.has_front else NONE
-        noise = thin.apart(x, view(series.data), series.attempts) if series.has_noise else NONE
-        sides = [thin.thin_line(x, view(side), span, columns) for side in series.spread]
+        front = series.front.at(span, columns) if series.has_front else NONE
+        noise = series.noise.at(span, columns) if series.has_noise else NONE
+        sides = [thin.thin_line(*side.at(span, columns), span, columns) for side in series.sides]
         _put(self.front, *thin.thin_line(*front, span, columns))
         _put(self.raw, *thin.envelope(*noise, span, columns))
-        _put(self.old, *_end_to_end(thin.thin_line(old_x, view(y), span, columns) for old_x, y in series.old))
+        _put(self.old, *_end_to_end(thin.thin_line(x, series.view(y), span, columns) for x, y in series.old))
         _put(self.band, *_band(*sides) if sides else NONE)
 
     def dots(self, series: Series, span: Span, width: float) -> Iterable[Dots]:

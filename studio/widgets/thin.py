@@ -26,6 +26,10 @@ Kind = Literal["plain", "whole", "time", "percent", "log", "ends"]
 
 BLOCK = 32  # one row of the blocked recursion; 100,000 points then need four small matrix products
 COARSE = 4  # two points per four pixels: at a width of 2 px a curve thinned so is exact to the eye
+NARROW = 8  # points become two or so, a level down
+PER_COLUMN = 16  # points in a column of the picture are enough to tell its lowest and highest
+LEAST_COLUMNS = 256
+MOST_LEVELS = 6  # 8 ** 5 points a block: more than a screen is wide even of a hundred million
 LARGEST, SMALLEST = 1e300, 1e-290  # what an axis can hold, with room for a sum, and for a step of the ticks
 LONE = 10  # so many points of a long series are a spike or two; more are part of the story
 SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
@@ -123,6 +127,83 @@ def thin_line(x: Floats, y: Floats, x_range: Span, columns: int) -> tuple[Floats
     return envelope(x, y, x_range, max(1, columns // COARSE))
 
 
+class Dense:
+    """A series that is looked at again and again, with another part of it in sight each time.
+
+    x [n] ascending, y [n], finite or NaN, which is a gap. `at` is what `envelope` need look at: of many points those that are
+    the lowest and the highest of blocks of them, and where gaps begin and end, as long as PER_COLUMN of them fall to each
+    column. So a frame costs the same for ten thousand points and for a million, and the extremes of a column are true to a part
+    of its width.
+    """
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self._levels = [(x, y)]
+
+    def at(self, x_range: Span, columns: int) -> tuple[Floats, Floats]:
+        """The points to look at for a picture of so many columns: all of them, or fewer that look the same."""
+        chosen = self._levels[0]
+        for level in range(1, MOST_LEVELS):
+            coarser = self._level(level)
+            if _count(coarser[0], x_range) < PER_COLUMN * columns:
+                break
+            chosen = coarser
+        return chosen
+
+    def bounds(self, x_range: Span | None = None) -> Span | None:
+        """The lowest and the highest value of all, or of those in sight; None when there is none."""
+        if x_range is None:
+            return bounds(self._level(MOST_LEVELS - 1)[1])
+        x, y = self.at(x_range, LEAST_COLUMNS)
+        return bounds(y[np.searchsorted(x, x_range[0], "left") : np.searchsorted(x, x_range[1], "right")])
+
+    def extreme(self, lowest: bool) -> tuple[float, float] | None:
+        """The place and the value of the lowest or the highest point, the first of equals; None when there is none."""
+        x, y = self._level(MOST_LEVELS - 1)
+        if not np.isfinite(y).any():
+            return None
+        place = int(np.nanargmin(y) if lowest else np.nanargmax(y))
+        return float(x[place]), float(y[place])
+
+    def _level(self, level: int) -> tuple[Floats, Floats]:
+        """Level k has at least two points for each 8 ** k; made when it is first asked for."""
+        while len(self._levels) <= level:
+            x, y = self._levels[-1]
+            kept = _of_blocks(y)
+            self._levels.append((x[kept], y[kept]) if len(kept) < len(x) else (x, y))
+        return self._levels[level]
+
+
+def _count(x: Floats, x_range: Span) -> int:
+    return int(np.searchsorted(x, x_range[1], "right") - np.searchsorted(x, x_range[0], "left"))
+
+
+def _of_blocks(y: Floats) -> Indices:
+    """Indices, ascending, of the lowest and the highest value and of the first and last gap of each block of NARROW points, and
+    of all points after the last whole block."""
+    whole = len(y) // NARROW * NARROW
+    blocks, first = y[:whole].reshape(-1, NARROW), np.arange(0, whole, NARROW)
+    finite = np.isfinite(blocks)
+    if finite.all():
+        lowest, highest = blocks.argmin(1), blocks.argmax(1)
+        kept = first[:, None] + np.stack([np.minimum(lowest, highest), np.maximum(lowest, highest)], 1)
+    else:
+        gaps, last = ~finite, NARROW - 1
+        ends = (np.where(finite.all(1), 0, places) for places in (gaps.argmax(1), last - gaps[:, ::-1].argmax(1)))
+        lowest, highest = np.where(finite, blocks, np.inf).argmin(1), np.where(finite, blocks, -np.inf).argmax(1)
+        kept = first[:, None] + np.sort(np.stack([lowest, highest, *ends], 1), axis=1)
+    kept = kept.reshape(-1)
+    return np.concatenate([kept[np.diff(kept, prepend=-1) > 0], np.arange(whole, len(y))])
+
+
+def newest(values: ArrayLike) -> float | None:
+    """The last finite value; None when there is none."""
+    array = np.asarray(values, dtype=np.float64)
+    for part in (array[-NARROW:], array):
+        if len(found := known(part)):
+            return float(found[-1])
+    return None
+
+
 def _in_sight(x: Floats, y: Floats, x_range: Span) -> tuple[Floats, Floats]:
     """The points within the range and one more on either side, so that lines enter and leave the frame."""
     first = max(0, int(np.searchsorted(x, x_range[0], "left")) - 1)
@@ -168,23 +249,25 @@ def nearest(x: Floats, wanted: float) -> int:
 
 def bounds(values: ArrayLike) -> Span | None:
     """Lowest and highest finite value; None when there is none."""
-    finite = _finite(values)
+    finite = known(values)
     return (float(finite.min()), float(finite.max())) if len(finite) else None
 
 
-def telling_range(values: ArrayLike) -> Span | None:
-    """Lowest and highest value worth showing; None when there is none.
+def telling_range(values: ArrayLike, extremes: Span | None = None) -> Span | None:
+    """Lowest and highest value worth showing; None when there is none. `extremes`: their bounds, where they are known.
 
     All of them, except lone outliers: the ten values on either side (of few values one per cent) that lie further from
     the rest than its own width would flatten the picture, so it is cut there. They leave through the frame,
     where they still can be seen.
     """
-    finite = _finite(values)
-    if len(finite) == 0:
-        return None
-    lowest, highest, outer = float(finite.min()), float(finite.max()), min(1.0, 100 * LONE / len(finite))
+    array = np.asarray(values, dtype=np.float64)
+    extremes = extremes or bounds(array)
     # Every tenth of a hundred thousand tells the rest as well; the extremes are those of all.
-    low, high = (float(v) for v in np.percentile(finite[:: 1 + len(finite) // 20_000], (outer, 100 - outer)))
+    some = known(array[:: 1 + len(array) // 20_000])
+    if extremes is None or len(some) == 0:
+        return extremes
+    (lowest, highest), outer = extremes, min(1.0, 100 * LONE / len(array))
+    low, high = (float(v) for v in np.percentile(some, (outer, 100 - outer)))
     if low == high:
         return lowest, highest
     room = high - low
@@ -193,16 +276,18 @@ def telling_range(values: ArrayLike) -> Span | None:
 
 def late_range(values: ArrayLike) -> Span | None:
     """Where a curve that climbs steeply and then levels off spends its time: Tukey's far fences, 3 x the IQR."""
-    finite = _finite(values)
+    finite = known(values)
     if len(finite) == 0:
         return None
     low, high = (float(v) for v in np.percentile(finite, (25, 75)))
     return max(float(finite.min()), low - 3 * (high - low)), min(float(finite.max()), high + 3 * (high - low))
 
 
-def _finite(values: ArrayLike) -> Floats:
+def known(values: ArrayLike) -> Floats:
+    """Those that are finite; nothing is copied where all are."""
     array = np.asarray(values, dtype=np.float64)
-    return array[np.isfinite(array)]
+    finite = np.isfinite(array)
+    return array if finite.all() else array[finite]
 
 
 def union(spans: Iterable[Span | None]) -> Span | None:

@@ -42,7 +42,7 @@ def _span(series: Sequence[Series], treatment: Treatment, x_span: Span, referenc
     """What the lines in sight and other runs' values need; other references and abandoned attempts when they are near."""
     if treatment.normalised:
         return thin.padded((0.0, 1.0), most=1.0)
-    needed = thin.union(_needed(one, one.within(x_span)) for one in series)
+    needed = thin.union(_needed(one, x_span) for one in series)
     if needed is not None and treatment.crop_climb:
         sides = [one.view(side[one.within(x_span)]) for one in series for side in (one.shown, *one.spread)]
         needed = thin.late_range(np.concatenate(sides))
@@ -55,12 +55,14 @@ def _span(series: Sequence[Series], treatment: Treatment, x_span: Span, referenc
     return thin.padded(needed, most=1.0 if treatment.percent else math.inf)
 
 
-def _needed(series: Series, part: slice) -> Span | None:
-    """What part of a line needs. Noise is judged before it is smoothed, for smoothing makes a spike a hill."""
+def _needed(series: Series, x_span: Span) -> Span | None:
+    """What the part of a line in sight needs. Noise is judged before it is smoothed, for smoothing makes a spike a hill."""
+    part = series.within(x_span)
     if not series.line.raw:
-        return thin.union(thin.telling_range(series.view(side[part])) for side in (series.shown, *series.spread))
-    data = thin.telling_range(series.view(series.data[part]))
-    shown = thin.bounds(series.view(series.shown[part]))
+        seen = zip((series.shown, *series.spread), (series.front, *series.sides), strict=True)
+        return thin.union(thin.telling_range(series.view(side[part]), dense.bounds(x_span)) for side, dense in seen)
+    data = thin.telling_range(series.view(series.data[part]), series.noise.bounds(x_span))
+    shown = series.front.bounds(x_span) or thin.bounds(series.view(series.shown[part]))
     if data is None or shown is None:
         return None
     if series.has_noise:

@@ -304,3 +304,63 @@ def test_that_time_reads_in_seconds_minutes_and_hours():
 def test_that_ticks_of_nothing_are_none():
     assert len(thin.ticks((1.0, 1.0), 5)) == 0
     assert thin.tick_words([]) == [] and thin.time_words([]) == []
+
+
+# Looked at again and again
+
+
+def long_series(most):
+    """Quick to draw: whole numbers, so that many are equal, with gaps here and there."""
+
+    def make(seed, length, gaps):
+        random = np.random.default_rng(seed)
+        return np.where(random.random(length) < gaps, math.nan, random.integers(-50, 50, length).astype(float))
+
+    return st.builds(make, st.integers(0, 2**32), st.integers(1, most), st.sampled_from([0.0, 0.01, 0.9]))
+
+
+def dense(series: np.ndarray) -> thin.Dense:
+    return thin.Dense(np.arange(float(len(series))), thin.finite_or_gap(series))
+
+
+@holds_for(long_series(3000), st.floats(0, 1), st.floats(0, 1), st.integers(1, 8))
+def test_that_every_column_of_fewer_points_has_its_extremes_or_those_of_its_neighbourhood(series, begin, end, columns):
+    """A block that lies across two columns is told of in one of them: so much, and no more, may be misplaced."""
+    x_range = tuple(sorted((begin * len(series), end * len(series))))
+    kept = dense(series)
+    x, y = kept.at(x_range, columns)
+    assert set(zip(x.tolist(), np.nan_to_num(y, nan=-9e9).tolist())) <= set(
+        enumerate(np.nan_to_num(thin.finite_or_gap(series), nan=-9e9).tolist())
+    )
+    if len(x) < len(series):
+        inside = (x >= x_range[0]) & (x <= x_range[1])
+        assert inside.sum() >= thin.PER_COLUMN * columns
+        apart = np.diff(x[inside]).max()
+        for left, right in pairwise(np.linspace(*x_range, columns + 1)):
+            of_all = thin.bounds(series[math.ceil(left) : math.floor(right) + 1])
+            near = thin.bounds(y[(x >= left - apart) & (x <= right + apart)])
+            assert of_all is None or (near is not None and near[0] <= of_all[0] and near[1] >= of_all[1])
+
+
+@holds_for(long_series(5000))
+def test_that_the_bounds_of_many_points_are_theirs_and_their_places_the_first(series):
+    known = thin.finite_or_gap(series)
+    assert dense(series).bounds() == thin.bounds(series)
+    for lowest, place in ((True, np.nanargmin), (False, np.nanargmax)):
+        expected = None if np.isnan(known).all() else (float(place(known)), float(known[place(known)]))
+        assert dense(series).extreme(lowest) == expected
+
+
+@holds_for(long_series(2000))
+def test_that_the_newest_value_is_the_last_that_is_finite(series):
+    finite = series[np.isfinite(series)]
+    assert thin.newest(series) == (float(finite[-1]) if len(finite) else None)
+
+
+def test_that_a_gap_in_a_long_series_stays_one():
+    series = np.sin(np.arange(100_000.0))
+    series[40_000:40_400] = math.nan
+    x, y = dense(series).at((0, 100_000), 100)
+    assert len(x) < 20_000
+    assert np.isnan(y[(x >= 40_000) & (x < 40_400)]).all() and np.isfinite(y[(x < 40_000) | (x >= 40_400)]).all()
+    assert ((x >= 40_000) & (x < 40_400)).any()
