@@ -19,6 +19,7 @@ from studio.widgets import thin
 from studio.widgets.thin import Floats, Span
 
 CLOSEST = 1e-4  # of all there is: the narrowest range a wheel can reach
+HAIR = 1 / 4000  # of what is in sight: less than half a pixel of any chart
 
 
 class Follower(Protocol):
@@ -40,6 +41,7 @@ class Cursor(QObject):
         self.x_range: Span | None = None
         self.held = False
         self._extents: WeakKeyDictionary[object, Span] = WeakKeyDictionary()
+        self._whole: Span = self._reach()
 
     def attach(self, plot: Follower) -> None:
         """From now on this chart has the cursor and the range of the others."""
@@ -95,16 +97,20 @@ class Cursor(QObject):
 
     def tell_extent(self, plot: object, extent: Span | None) -> None:
         """A chart says from where to where its x reaches; what all of them hold is what `follow` shows."""
-        before = self.whole()
         if extent is None:
             self._extents.pop(plot, None)
         else:
             self._extents[plot] = extent
-        if self.whole() != before:
+        low, high = self._reach()
+        if max(abs(low - self._whole[0]), abs(high - self._whole[1])) > HAIR * (high - low):
+            self._whole = low, high
             self.whole_changed.emit()
 
     def whole(self) -> Span:
-        """All x there is, with a little room on the right; a beginning near zero is zero."""
+        """All x there is, with a little room on the right, to a hair; a beginning near zero is zero."""
+        return self._whole
+
+    def _reach(self) -> Span:
         low, high = thin.union(self._extents.values()) or (0.0, 1.0)
         if high <= low:
             return low - 0.5, low + 0.5

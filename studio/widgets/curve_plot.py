@@ -11,6 +11,7 @@ Keys: arrows move the cursor by a point, with Ctrl by ten; Home and End go to th
 to the newest; plus and minus zoom, 0 shows all again.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from studio import theme
 from studio.widgets import in_words, taking, thin
 from studio.widgets.canvas import Canvas, Mark, Sheet
 from studio.widgets.card import Card
-from studio.widgets.cursor import Cursor
+from studio.widgets.cursor import HAIR, Cursor
 from studio.widgets.lines import DOTS, Better, Line, Reference, Series, Tone, Treatment, in_order
 from studio.widgets.readout import Entry, Readout
 from studio.widgets.strokes import Dots, Strokes
@@ -35,6 +36,7 @@ from studio.widgets.y_axis import in_view, y_axis
 
 MOST_VALUES = 5  # in a readout
 NOTCH = 0.85  # what one notch of the wheel leaves in sight
+_CALM_MS = itertools.cycle(range(800, 1300, 70))  # each chart its own, so that not all are drawn in one turn
 X_KINDS: dict[str, Kind] = {"step": "whole", "epoch": "whole", "time": "time"}
 
 
@@ -76,13 +78,15 @@ class CurvePlot(Card):
         percent = format(0.5).startswith("50")
         self._shown = Settings(Treatment(normalised=normalised, percent=percent, crop_climb=crop_climb))
         self._lines: list[Line] = []
+        self._coming: list[Line] | None = None  # to be drawn next time
         self._told_of: tuple[list[Series], Settings] | None = None
         self._ordered: list[Series] | None = []
         self._strokes: list[Strokes] = []
         self._dots: list[Dots] = []
         self._pointer: float | None = None
         self._stale = True
-        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later = QTimer(self, singleShot=True)
+        self._calm_ms = next(_CALM_MS)
         self._readout = Readout(compact=small)
         self._canvas = Canvas(small, self._draw)
         self._cursor = Cursor(self)
@@ -121,10 +125,30 @@ class CurvePlot(Card):
     # what is shown
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """The curves, in the order in which they are drawn and listed."""
-        self._lines, self._ordered = list(lines), None
-        self._tell_extent()
-        self._redraw()
+        """The curves, in the order in which they are drawn and listed.
+
+        Of a long run at work a few points more move no pixel: such news wait up to a second or so, in which other charts
+        have their turn too, or for the next thing that makes this one be drawn.
+        """
+        self._coming = list(lines)
+        if self.isVisible() and not self._stale and self._moves_nothing(self._coming):
+            if not self._later.isActive():
+                self._later.start(self._calm_ms)
+        else:
+            self._take_up()
+            self._redraw()
+
+    def _moves_nothing(self, lines: Sequence[Line]) -> bool:
+        """The same lines as are drawn, each by less than a hair longer."""
+        low, high = self._cursor.in_sight()
+        pairs = zip(lines, self._lines)
+        return len(lines) == len(self._lines) and all(new.goes_on(old, HAIR * (high - low)) for new, old in pairs)
+
+    def _take_up(self) -> None:
+        """What has come meanwhile is what is shown."""
+        if self._coming is not None:
+            self._lines, self._ordered, self._coming, self._stale = self._coming, None, None, True
+            self._tell_extent()
 
     def set_x_name(self, name: str, corner: bool = False) -> None:
         """ "step" and "epoch" count, "time" is in seconds. `corner`: say so in the lower right corner."""
@@ -175,6 +199,7 @@ class CurvePlot(Card):
 
     def table(self) -> list[list[Cell]]:
         """The data as rows: names first, then x and one value a line; None where a line was not measured."""
+        self._take_up()
         return in_words.rows(self._series(), self._shown.x_name)
 
     def _treat(self, treatment: Treatment) -> None:
@@ -193,9 +218,10 @@ class CurvePlot(Card):
         """Draw soon, once; a hidden chart waits until it is shown."""
         self._stale = True
         if self.isVisible():
-            self._later.start()
+            self._later.start(0)
 
     def _draw(self) -> None:
+        self._take_up()
         if not self._stale:
             return
         self._stale = False
@@ -371,7 +397,7 @@ class CurvePlot(Card):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self._later.start()
+            self._later.start(0)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

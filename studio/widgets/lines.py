@@ -59,6 +59,14 @@ class Line:
         """From where to where x reaches."""
         return thin.bounds(self.x)
 
+    def goes_on(self, old: "Line", hair: float) -> bool:
+        """Whether it is that line with a few more points at its end, which reach no further than by a hair of x."""
+        count = len(old.x)
+        if not 0 < count <= len(self.x) or (self.name, self.color, self.end_label) != (old.name, old.color, old.end_label):
+            return False
+        same = all(self.x[i] == old.x[i] and self.y[i] == old.y[i] for i in (0, count // 2, count - 1))
+        return same and 0 <= self.x[-1] - old.x[-1] <= hair
+
     def ink(self) -> str:
         """The colour that it is drawn in now."""
         return theme.palette().text2 if self.role == "second" else in_force(self.color)

@@ -69,7 +69,10 @@ class Strokes:
         noise = series.noise.at(span, columns) if series.has_noise else NONE
         sides = [thin.thin_line(*side.at(span, columns), span, columns) for side in series.sides]
         _put(self.front, *thin.thin_line(*front, span, columns))
-        _put(self.raw, *thin.envelope(*noise, span, columns))
+        dense = thin.envelope(*noise, span, columns)
+        # Upright strokes, pixel beside pixel, are as smooth without, and an antialiased path of them takes ten times as long.
+        self.raw.opts["antialias"] = len(dense[0]) < columns
+        _put(self.raw, *dense)
         _put(self.old, *_end_to_end(thin.thin_line(x, series.view(y), span, columns) for x, y in series.old))
         _put(self.band, *_band(*sides) if sides else NONE)
 

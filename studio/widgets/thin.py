@@ -182,17 +182,19 @@ def _of_blocks(y: Floats) -> Indices:
     of all points after the last whole block."""
     whole = len(y) // NARROW * NARROW
     blocks, first = y[:whole].reshape(-1, NARROW), np.arange(0, whole, NARROW)
-    finite = np.isfinite(blocks)
-    if finite.all():
-        lowest, highest = blocks.argmin(1), blocks.argmax(1)
-        kept = first[:, None] + np.stack([np.minimum(lowest, highest), np.maximum(lowest, highest)], 1)
-    else:
-        gaps, last = ~finite, NARROW - 1
-        ends = (np.where(finite.all(1), 0, places) for places in (gaps.argmax(1), last - gaps[:, ::-1].argmax(1)))
-        lowest, highest = np.where(finite, blocks, np.inf).argmin(1), np.where(finite, blocks, -np.inf).argmax(1)
-        kept = first[:, None] + np.sort(np.stack([lowest, highest, *ends], 1), axis=1)
-    kept = kept.reshape(-1)
+    kept = first[:, None] + np.stack([blocks.argmin(1), blocks.argmax(1)], 1)
+    gaps = ~np.isfinite(blocks)
+    torn = np.flatnonzero(gaps.any(1))  # few, and of them the lowest and the highest are still to be found
+    of_torn = first[torn, None] + _of_torn(blocks[torn], gaps[torn])
+    kept = np.concatenate([np.delete(kept, torn, 0).reshape(-1) if len(torn) else kept.reshape(-1), of_torn.reshape(-1)])
+    kept.sort()
     return np.concatenate([kept[np.diff(kept, prepend=-1) > 0], np.arange(whole, len(y))])
+
+
+def _of_torn(blocks: Floats, gaps: NDArray[np.bool_]) -> Indices:
+    """Places within each block of its lowest, its highest, its first gap and its last."""
+    lowest, highest = np.where(gaps, np.inf, blocks).argmin(1), np.where(gaps, -np.inf, blocks).argmax(1)
+    return np.stack([lowest, highest, gaps.argmax(1), NARROW - 1 - gaps[:, ::-1].argmax(1)], 1)
 
 
 def newest(values: ArrayLike) -> float | None:

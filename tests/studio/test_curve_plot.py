@@ -605,3 +605,38 @@ def test_that_only_the_longest_are_cut():
     assert level([10, 50, 70], 100) == [10, 45, 45]
     assert level([10, 20], 100) == [10, 20]
     assert level([], 100) == []
+
+
+def long_line(points: int, *more: float) -> Line:
+    y = np.append(np.sin(np.arange(float(points)) / 900), more)
+    return Line("train loss", np.arange(float(len(y))), y, BLUE, raw=True)
+
+
+def test_that_a_point_more_that_moves_no_pixel_waits_for_its_turn_and_is_in_the_table_at_once(shown, qtbot, monkeypatch):
+    (plot,) = shown(chart(long_line(50_000)))
+    drawn = []
+    monkeypatch.setattr(plot._canvas, "show_sheet", drawn.append)
+    plot.set_lines([long_line(50_000, 7.0)])
+    settle(qtbot, plot)
+    assert not drawn and plot.readout()[0][1] != "7.00"
+    assert plot.table()[-1] == [50_000.0, 7.0]
+    plot.set_lines([long_line(50_000, 7.0, 8.0)])
+    qtbot.waitUntil(lambda: bool(drawn), timeout=3000)
+    assert plot.readout()[0][1].startswith("8")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        long_line(50_000, *([0.0] * 60)),  # a pixel more
+        Line("train loss", np.arange(50_001.0), np.cos(np.arange(50_001.0)), BLUE, raw=True),  # another run's
+        Line("val loss", np.arange(50_001.0), np.append(np.sin(np.arange(50_000.0) / 900), 1), BLUE, raw=True),
+    ],
+)
+def test_that_what_is_seen_to_be_another_curve_is_drawn_at_once(shown, qtbot, monkeypatch, other):
+    (plot,) = shown(chart(long_line(50_000)))
+    drawn = []
+    monkeypatch.setattr(plot._canvas, "show_sheet", drawn.append)
+    plot.set_lines([other])
+    settle(qtbot, plot)
+    assert len(drawn) == 1
