@@ -266,7 +266,8 @@ def _pinned(path: Path, name: str) -> set[int]:
 def _asked_for(path: Path, name: str) -> set[int]:
     asked = Run(path.parent).recipe()
     taught = (asked.teacher, int(getattr(asked.method, "teacher_step", 0)))
-    return {step for run, step in (taught, recipe.run_of_weights(asked.model.weights)) if run == name and step}
+    begun = ("", 0) if asked.fork.run else recipe.run_of_weights(asked.model.weights)
+    return {step for run, step in (taught, begun) if run == name and step}
 
 
 def file_sha256(path: Path) -> str:

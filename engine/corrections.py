@@ -62,6 +62,11 @@ def read(path: str, names: Sequence[str], pictures: int, classes: Sequence[str],
     return Corrections(found, hashlib.sha256(raw).hexdigest())
 
 
+def sum_of(path: str) -> str:
+    """The checksum of the file as it is now; empty for no file. Raises RecipeError if it cannot be read."""
+    return hashlib.sha256(_bytes(Path(path))).hexdigest() if path else ""
+
+
 def applied(corrections: Corrections, train: Index, labels: Index) -> tuple[Index, Index]:
     """Places and labels to train on, from those given: relabelled, and without what is left out."""
     given = zip(train.tolist(), labels.tolist(), strict=True)

@@ -172,9 +172,12 @@ def _seconds(step: Callable[[str], None], precision: str, device: str) -> float:
 
 
 def pin_teacher(run: Run, asked: RunRecipe) -> Teacher | None:
-    """The teacher's checkpoint, chosen when the child starts. Raises Refused unless its run is complete."""
+    """The teacher's checkpoint, chosen when the child starts; a fork keeps its parent's. Raises Refused unless its run is
+    complete."""
     if not asked.teacher:
         return None
+    if (origin := _origin(run, asked)) and origin.teacher and origin.teacher.run == asked.teacher:
+        return origin.teacher
     teacher = Run(run.workspace / asked.teacher)
     state = teacher.state() if teacher.folder.exists() else None
     if state is None or not state.completed:
@@ -212,9 +215,14 @@ def check_teacher(run: Run, pinned: Teacher) -> None:
 
 
 def pin_weights(run: Run, asked: RunRecipe) -> Weights | None:
-    """What the network starts from: a file, or a checkpoint of a completed run. Raises Refused if it is not there."""
+    """What the network starts from: a file, or a checkpoint of a completed run. Raises Refused if it is not there.
+
+    A fork starts from its own checkpoint, and only tells what its parent once began with; nothing, where that is gone.
+    """
     if not asked.model.weights:
         return None
+    if asked.fork.run:
+        return origin.weights if (origin := _origin(run, asked)) else None
     name, step = recipe.run_of_weights(asked.model.weights)
     if name:
         return _pin_checkpoint(run, name, step)
@@ -222,6 +230,13 @@ def pin_weights(run: Run, asked: RunRecipe) -> Weights | None:
     if not path.is_file():
         raise Refused(f"model.weights: {path} is gone; bring it back")
     return Weights(str(path), checkpoint.file_sha256(path))
+
+
+def _origin(run: Run, asked: RunRecipe) -> Effective | None:
+    """What was decided for the run that this one is a fork of; None for no fork, and where that cannot be read any more."""
+    with contextlib.suppress(OSError, RecipeErrors, Refused):
+        return read(Run(run.workspace / asked.fork.run)) if asked.fork.run else None
+    return None
 
 
 def _pin_checkpoint(run: Run, name: str, step: int) -> Weights:

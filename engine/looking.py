@@ -23,7 +23,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine import checkpoint, decide
+from engine import checkpoint, corrections, decide
 from engine.data.augment import normalise
 from engine.data.decode import Unreadable, decode
 from engine.data.prepared import Prepared, prepare
@@ -186,12 +186,14 @@ class Looker:
         def reading(done: int, total: int) -> None:
             tell(0.0, f"{count(done)} of {plural(total, 'picture')} read" if total else "reading the pictures")
 
-        key = (workspace, msgspec.json.encode(asked.data))
+        labels = corrections.sum_of(asked.data.corrections)  # the same name may hold other labels by now
+        key = (workspace, msgspec.json.encode(asked.data), labels)
         data = _keep(self._data, key, 1, lambda: prepare(asked, workspace / "data", reading))
         return data.labelled or data
 
     def _known(self, network: Network, data: Prepared, part: str, tell: Tell) -> Features:
-        known = _keep(self._features, (network.key, part), FEATURES, lambda: _unknown(network, data, part))
+        labels = data.corrected.sha256 if data.corrected else ""
+        known = _keep(self._features, (network.key, part, labels), FEATURES, lambda: _unknown(network, data, part))
         some = 8
         while known.done < len(known.places):
             tell(

@@ -381,8 +381,9 @@ class RunRecipe(Experiment, frozen=True, kw_only=True):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The runs that must be complete before this one begins: whose weights it starts from, and its teacher."""
-        begins = run_of_weights(self.model.weights)[0]
+        """The runs that must be complete before this one begins: whose weights it starts from, and its teacher. A fork has
+        its own checkpoint to start from."""
+        begins = "" if self.fork.run else run_of_weights(self.model.weights)[0]
         return tuple(dict.fromkeys(name for name in (begins, self.teacher) if name))
 
     @property

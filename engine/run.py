@@ -442,7 +442,8 @@ def sources_of(run: Run) -> tuple[Run, ...]:
     except (OSError, ValueError):
         return ()
     model = table.get("model")
-    weights = model.get("weights") if isinstance(model, dict) else None
+    forked = "fork" in table  # it has a checkpoint of its own to start from
+    weights = model.get("weights") if isinstance(model, dict) and not forked else None
     names = [recipe.run_of_weights(weights)[0] if isinstance(weights, str) else "", table.get("teacher")]
     return tuple(Run(run.workspace / name) for name in names if isinstance(name, str) and recipe.is_run_name(name))
 

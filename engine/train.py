@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -46,6 +46,10 @@ BRING_BACK = "bring it back, or train from its new place under another name (--s
 LEARNED_BEFORE = (
     "learned from other pictures than the data has now. Bring the old data back, "
     "or train the changed data under another name (--set lineage=NAME)"
+)
+OTHER_LABELS = (
+    "learned from other labels than data.corrections gives now. Bring the old file of corrections back, "
+    "or train with the new one under another name (--set lineage=NAME)"
 )
 LEARNED_ELSEWHERE = (
     "may have learned from the pictures that this run is tested on; "
@@ -105,6 +109,7 @@ class Training:
         self.saved_at = -1
         self.ready = False  # everything is built and resumed: wishes can be granted, the step can be saved
         self.finite = True  # so far as is known
+        self.describes_first = False  # nobody wrote data.json before this attempt
         self.found: list[events.Diagnosed] = []  # by the watchdog, since it was last heeded
         self.thaw: Callable[[], None] | None = None  # while the head learns alone: lets the rest learn too
 
@@ -159,7 +164,8 @@ class Training:
         """data.json, once. Files that gave no picture may have been tidied away since: they do not count."""
         card = msgspec.json.encode(self.data.card())
         path = self.run.folder / "data.json"
-        if not path.exists():
+        self.describes_first = not path.exists()
+        if self.describes_first:
             processes.write_aside(path, msgspec.json.format(card, indent=1))
         elif described(reading.content(path)) != described(card):
             other = self._other(described(reading.content(path)))
@@ -232,9 +238,9 @@ class Training:
 
     def start_from_file(self, student: torch.nn.Module) -> decide.Weights | None:
         """Weights from elsewhere into the fresh network. A run that has a checkpoint goes on from that, whatever became of a
-        file; a run that it starts from is held to what it was, as a teacher is."""
+        file; a run that it starts from is held to what it was, as a teacher is, except by a fork, which has a checkpoint."""
         pinned, asked = self.known.weights if self.known else decide.pin_weights(self.run, self.asked), self.asked.model
-        if pinned is not None and (pinned.run or not self.attempt.step):
+        if pinned is not None and not self.asked.fork.run and (pinned.run or not self.attempt.step):
             decide.check_weights(self.run, pinned)
         if pinned is not None and not self.attempt.step:
             self.refuse_seen_tests(pinned)
@@ -265,8 +271,8 @@ class Training:
     def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
         folder = pinned.folder(self.run.workspace)
         theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
-        by_heads = isinstance(self.asked.method, recipe.UNTAUGHT)
-        if not by_heads and not getattr(METHODS[tag_of(type(Run(folder.parents[1]).recipe().method))], "classifies", True):
+        taught, by_heads = Run(folder.parents[1]).recipe(), isinstance(self.asked.method, recipe.UNTAUGHT)
+        if not by_heads and not getattr(METHODS[tag_of(type(taught.method))], "classifies", True):
             raise Refused(
                 f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
                 f'model.weights = "{pinned.run}@{pinned.step}", model.freeze = true'
@@ -276,8 +282,31 @@ class Training:
         if _shape(theirs) != _shape(ours):
             raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
         if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
-            raise Refused(f"teacher: {pinned.run} {LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE}")
+            self.refuse_data(pinned, LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE)
+        if self.asked.generation:
+            self.refuse_changed_data(pinned, taught, theirs, ours)
         return load_frozen(pinned, self.run.workspace, by_heads)
+
+    def refuse_changed_data(
+        self, pinned: decide.Teacher, taught: RunRecipe, theirs: dict[str, Any], ours: dict[str, Any]
+    ) -> None:
+        """Raises Refused where a teacher of the same lineage learned from other data than its student would: then what the
+        student gains or loses is not the method's. Every file may be edited between two generations."""
+        if theirs.get("corrections") != ours.get("corrections"):
+            self.refuse_data(pinned, OTHER_LABELS)
+        if _trained_on(theirs) != _trained_on(ours):
+            self.refuse_data(pinned, LEARNED_BEFORE)
+        for field in ("label_noise", "label_noise_seed"):
+            before, now = getattr(taught.data, field), getattr(self.asked.data, field)
+            if before != now:
+                problem = f"learned with data.{field} = {before:g}, this run has {now:g}; write {before:g}"
+                self.refuse_data(pinned, f"{problem}, or train it under another name (--set lineage=NAME)")
+
+    def refuse_data(self, pinned: decide.Teacher, why: str) -> NoReturn:
+        """Raises Refused. What this attempt wrote down of the wrong data is taken back, else the old data is refused, too."""
+        if self.describes_first and self.known is None:
+            (self.run.folder / "data.json").unlink(missing_ok=True)
+        raise Refused(f"teacher: {pinned.run} {why}")
 
     def keep_answers(self, teacher: decide.Teacher) -> Answers:
         """Where the frozen teacher's outputs are kept. Everything that one of them depends on is in the name of its file."""
@@ -757,6 +786,12 @@ def described(card: bytes) -> dict[str, Any]:
 
 def _tested_on(card: dict[str, Any]) -> tuple[Any, Any]:
     return card.get("files_sha256"), card.get("split", {}).get("test")
+
+
+def _trained_on(card: dict[str, Any]) -> tuple[Any, Any]:
+    """Which pictures were learned from and chosen by."""
+    split = card.get("split", {})
+    return split.get("train"), split.get("val")
 
 
 def _shape(card: dict[str, Any]) -> str:

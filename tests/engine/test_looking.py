@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import assist, decide, looking
+from engine import assist, corrections, decide, looking
 from engine.assist import VERBS, Dropped
 from engine.looking import Chosen, Looker
 from engine.models.vit import vit
@@ -109,6 +109,23 @@ def test_that_the_nearest_training_picture_is_the_picture_itself(workspace: Path
     at = [list(train["index"]).index(one) for one in arrays["place"]]
     assert arrays["label"].tolist() == train["labels"][at].tolist(), "the labels trained on, wrong ones too"
     assert arrays["pictures"].shape == (12, 1, 8, 8) and arrays["votes"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_that_neighbours_have_the_labels_that_the_file_of_corrections_gives_now(workspace: Path, tmp_path: Path) -> None:
+    place = int(stored(workspace, "sample-s0-F1", "train")["index"][11])
+    picture = digit(workspace, place, tmp_path / "it.png")
+    copy = Path(shutil.copytree(workspace, tmp_path / "runs"))
+    effective, file = copy / "sample-s0-F1/effective.toml", tmp_path / "corrections.csv"
+    said = effective.read_text(encoding="utf-8")
+    effective.write_text(
+        said.replace("[recipe.data]\n", f'[recipe.data]\ncorrections = "{file.as_posix()}"\n'), encoding="utf-8"
+    )
+    looker, found = Looker(), []
+    for label in ("3", "8", "3"):
+        corrections.write(file, {str(place): label})
+        _, arrays = looker.neighbours(copy, CNN, picture, silent)
+        found.append(int(arrays["label"][list(arrays["place"]).index(place)]))
+    assert found == [3, 8, 3]
 
 
 def test_that_the_map_of_the_test_pictures_keeps_what_varies_most(workspace: Path) -> None:

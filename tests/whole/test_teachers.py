@@ -7,7 +7,8 @@ import torch
 from conftest import filial, problem, toy, weights  # type: ignore[import-not-found]
 from safetensors.torch import load_file, save_file
 
-from engine import checkpoint, decide, lineages, models
+from engine import checkpoint, corrections, decide, lineages, models
+from engine.data.prepared import prepare
 from engine.methods import METHODS
 from engine.run import Run, Workspace
 from engine.train import Training, train
@@ -209,3 +210,45 @@ def test_that_a_network_with_batch_norm_is_refused_steps_of_one_picture(workspac
         "training.batch: of 99 training pictures in steps of 2 the smallest is 1, and 1 picture leaves BatchNorm nothing "
         "to compare it with: its statistics would be those of this one picture; write 3 or more"
     )
+
+
+def test_that_a_student_is_refused_other_labels_than_its_teacher_had_and_the_remedy_works(workspace, tmp_path):
+    picture, label = _trained_on(workspace)
+    file = tmp_path / "corrections.csv"
+    corrections.write(file, {str(picture): ""})
+    teacher, student = workspace.create(toy(f"data.corrections={file}"))
+    assert train(teacher) == 0
+    before = file.read_bytes()
+    corrections.write(file, {str(picture): label})
+    assert problem(student) == (
+        "teacher: toy-s0-F0 learned from other labels than data.corrections gives now. Bring the old file of corrections back, "
+        "or train with the new one under another name (--set lineage=NAME)"
+    )
+    file.write_bytes(before)
+    assert train(student) == 0
+
+
+def _trained_on(workspace: Workspace) -> tuple[int, str]:
+    """A training picture of the toy's, and its true label."""
+    asked, _ = next(toy().runs())
+    data = prepare(asked, workspace.folder / "data")
+    place = int(data.split.train[0])
+    return place, data.pictures.class_names[data.pictures.labels[place]]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("train_size = 96", "train_size = 95", "learned from other pictures than the data has now"),
+        ("label_noise = 0.25", "label_noise = 0.5", "learned with data.label_noise = 0.25, this run has 0.5; write 0.25"),
+    ],
+)
+def test_that_a_recipe_edited_between_two_generations_is_refused_where_its_data_is_another(workspace, before, after, words):
+    teacher, student = workspace.create(toy())
+    assert train(teacher) == 0
+    asked = student.folder / "recipe.toml"
+    text = asked.read_text()
+    asked.write_text(text.replace(before, after))
+    assert problem(student).startswith(f"teacher: toy-s0-F0 {words}")
+    asked.write_text(text)
+    assert train(student) == 0

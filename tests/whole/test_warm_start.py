@@ -1,6 +1,7 @@
 """A run that starts from another's weights: from the average that a run without labels keeps, pinned and waited for."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import die_at, problem, toy, weights  # type: ignore[import-not-fo
 from safetensors.torch import load_file, save_file
 
 from engine import checkpoint, decide, turns
+from engine.fork import fork
 from engine.queue import Queue, enqueue, look
 from engine.recipe import RecipeFile
 from engine.run import Observer, Run, Workspace, sources_of
@@ -128,6 +130,34 @@ def test_that_the_queue_puts_a_run_behind_the_one_it_starts_from_and_lets_it_wai
     assert [(entry.standing, entry.behind) for entry in look(queue)] == [("ready", ""), ("waiting", "dino-s0-F0")]
     with pytest.raises(Exception, match="warm-s0-F0 starts from dino-s0-F0, which must come before it"):
         queue.move(["dino-s0-F0"], 2)
+
+
+def test_that_a_fork_keeps_what_its_parent_began_with_and_needs_none_of_it(workspace: Workspace, dino: Run) -> None:
+    (parent,) = workspace.create(warm("keep.full=2"))
+    assert train(parent) == 0
+    child, _ = fork(parent, 3)
+    shutil.rmtree(dino.folder)
+    assert sources_of(child) == () == child.recipe().sources and Observer().state_of(child) == "queued"
+    assert train(child) == 0
+    assert weights(child, 6) == weights(parent, 6)
+    assert child.effective()["weights"] == parent.effective()["weights"]
+    later, _ = fork(parent, 3, ["optimizer.lr=0.01"])
+    shutil.rmtree(parent.folder)
+    assert train(later) == 0 and "weights" not in later.effective()
+
+
+def test_that_a_fork_learns_from_the_very_checkpoint_that_taught_its_parent(workspace: Workspace) -> None:
+    teacher, parent = workspace.create(toy("method.teacher_checkpoint=best", "keep.snapshots=9", "keep.full=3"))
+    assert train(teacher) == 0 and train(parent) == 0
+    child, _ = fork(parent, 3)
+    effective = parent.folder / "effective.toml"
+    pinned = parent.effective()["teacher"]
+    other = next(step for step in (3, 6, 9) if step != pinned["step"])
+    sha256 = checkpoint.file_sha256(at(teacher, other, "model"))
+    text = effective.read_text().replace(pinned["sha256"], sha256).replace(f"step = {pinned['step']}\n", f"step = {other}\n")
+    effective.write_text(text)
+    assert train(child) == 0
+    assert child.effective()["teacher"] == {"run": teacher.name, "step": other, "sha256": sha256}
 
 
 # ---- the head first -----------------------------------------------------------------------------------------------------
