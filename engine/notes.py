@@ -39,6 +39,7 @@ def write(run: Run, notes: Notes) -> None:
     path = run.folder / "extras" / "notes.json"
     try:
         path.parent.mkdir(exist_ok=True)
+        processes.clear_asides(path.parent)
         processes.write_aside(path, msgspec.json.encode(notes))
     except OSError as error:
         raise cannot_be_written(path, error) from None

@@ -163,6 +163,19 @@ def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
         raise
 
 
+def clear_asides(folder: Path) -> None:
+    """Remove what processes of this machine that are gone were killed over in `write_aside`: nobody else ever would.
+
+    An earlier process may have had our own number, so ours counts as gone: call this while nothing of ours is being written.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            pid = entry.name.rpartition(".")[2]
+            if entry.name.startswith(".") and pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+                with contextlib.suppress(OSError):  # a folder is unpacking's own affair
+                    os.unlink(entry.path)  # noqa: PTH108 -- an entry's path is text
+
+
 def replace(source: Path, target: Path) -> None:
     """Rename over what is there, patient on Windows, where a reader that has the target open blocks it for a moment."""
     for attempt in range(20):
@@ -304,6 +317,7 @@ def _take(stack: contextlib.ExitStack, slots: Sequence[str], need: int, who: str
                     taken.enter_context(hold(_lock_of(slot), timeout_s=0))
                     mine.append(slot)
         if len(mine) == need:
+            clear_asides(lease_folder())
             for slot in mine:
                 write_aside(lease_folder() / f"{slot}.who", who.encode())
             stack.push(taken.pop_all())

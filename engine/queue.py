@@ -144,6 +144,7 @@ class Queue:
 
     def _write(self, wanted: list[str], now: list[str]) -> None:
         if wanted != now:
+            processes.clear_asides(self.path.parent)
             processes.write_aside(self.path, msgspec.json.encode(_Order(VERSION, wanted)), sync=True)
 
     def _refuse_unknown(self, names: list[str], now: list[str]) -> None:

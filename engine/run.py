@@ -475,8 +475,10 @@ class Attempt:
             self._lock(stack)
             self.state = self.run.state()
             self.number = self.state.attempt + 1
-            for folder in ("commands", "checkpoints", "artifacts"):
-                (self.run.folder / folder).mkdir(exist_ok=True)
+            for name in ("commands", "checkpoints", "artifacts"):
+                (self.run.folder / name).mkdir(exist_ok=True)
+            for folder in ("", "commands", "artifacts", "extras"):
+                processes.clear_asides(self.run.folder / folder)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
             self._events = os.open(self.run.events_path, flags, 0o666)
             stack.callback(os.close, self._events)

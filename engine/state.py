@@ -62,7 +62,7 @@ class Curve:
     """A metric over the run. Grows in place; the arrays are views, valid until the next fold.
 
     steps, attempts int64 [n]; epochs, values float64 [n]; times float64 [n] seconds of training, summed over attempts;
-    kept bool [n], False for points that a later resume abandoned.
+    kept bool [n], False for points that a later resume abandoned, or that were measured again at their very step.
     """
 
     _COLUMNS = ("_rows", "_attempts", "_kept")
@@ -122,6 +122,9 @@ class Curve:
 
     def abandon_after(self, step: int) -> None:
         self._kept[: self._size] &= self._rows[: self._size, 0] <= step
+
+    def abandon_at(self, step: int) -> None:
+        self._kept[: self._size] &= self._rows[: self._size, 0] != step
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -406,7 +409,10 @@ def _measured(state: RunState, event: events.Measured) -> None:
     state.measured_at = event.step
     for name, value in event.values.items():
         plain = not event.split or _SPLIT_IN_NAME.match(name)
-        state.point(name if plain else f"{name}@{event.split}", event.step, event.epoch, value)
+        key = name if plain else f"{name}@{event.split}"
+        if key in state.curves:  # asked for by hand, or the engine was killed before it had all of its last evaluation
+            state.curves[key].abandon_at(event.step)
+        state.point(key, event.step, event.epoch, value)
     told = next(
         (name for name in (f"{event.split}/accuracy", "knn/average", "knn/teacher", "knn/student") if name in event.values),
         None,

@@ -121,8 +121,8 @@ class Training:
                 self.resume()
                 if self.begins_elsewhere and not self.step:
                     self.look_before()
-                if self.at_epoch_end() and not self.is_probed():  # killed between the epoch's last step and its probes
-                    self.end_epoch()
+                if self.at_epoch_end():  # perhaps killed between the epoch's last step and the last of what follows it
+                    self.end_epoch(self.is_probed(), self.is_mapped())
                 while self.step < self.total_steps:
                     try:
                         self.obey()
@@ -559,14 +559,24 @@ class Training:
     def is_probed(self) -> bool:
         return self.attempt.state.measured_at == self.step
 
-    def end_epoch(self) -> None:
+    def is_mapped(self) -> bool:
+        """Whether this step's maps are kept, and what they measure is told."""
+        kind = attention.kind(self.probed.student, self.method.classifies)
+        state = self.attempt.state
+        kept = any(artifact.kind == kind and artifact.step == self.step for artifact in state.artifacts)
+        measured = (curve for name, curve in state.curves.items() if name.startswith("attention/"))
+        return kept and (kind != "attention" or any(self.step in curve.steps[curve.kept] for curve in measured))
+
+    def end_epoch(self, probed: bool = False, mapped: bool = False) -> None:
+        """`probed`, `mapped`: by the attempt before, at this very step."""
         epoch, last = self.step // self.batches.per_epoch, self.step == self.total_steps
-        if last or self.desk.leave_after_epoch or epoch % self.asked.keep.every_epochs == 0:
+        due = last or self.desk.leave_after_epoch or epoch % self.asked.keep.every_epochs == 0
+        if due and self.saved_at != self.step:
             self.save()
         self.record_ticks(self.meter.flush())
-        if last or epoch % self.asked.probes.every_epochs == 0:
+        if not probed and (last or epoch % self.asked.probes.every_epochs == 0):
             self.probe()
-        if last or epoch % self.asked.probes.attention_every_epochs == 0 or epoch == 1:
+        if not mapped and (last or epoch % self.asked.probes.attention_every_epochs == 0 or epoch == 1):
             self.save_maps()
         if self.saved_at == self.step:
             self.prune()

@@ -83,6 +83,7 @@ def save(chosen: Preferences) -> None:
             document[name] = value
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
+        processes.clear_asides(path.parent)
         processes.write_aside(path, tomlkit.dumps(document).encode())
 
 

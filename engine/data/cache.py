@@ -34,6 +34,7 @@ def read(path: Path, names: tuple[str, ...], sha256: str) -> dict[str, NDArray[A
 def keep(path: Path, wanted: Arrays) -> None:
     """Write aside, then rename: another engine may be reading or doing the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    processes.clear_asides(path.parent)
     contents: dict[str, Any] = dict(wanted)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -220,6 +220,21 @@ def test_that_a_file_that_could_not_be_replaced_leaves_no_half_behind(tmp_path: 
     assert [item.name for item in tmp_path.iterdir()] == ["there"]
 
 
+def test_that_what_a_killed_process_was_writing_is_removed_and_what_others_write_is_not(
+    tmp_path: Path, sleeper: toys.Puppet
+) -> None:
+    """A name that ends in a number may be anybody's; a folder is somebody else's to remove; our own number was another's."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    kept = [f".x.json.{sleeper.pid}", f"x.json.{gone.pid}", ".lock", ".x.json.old", ".٣.x"]
+    for name in [f".x.json.{gone.pid}", f".x.json.{os.getpid()}", *kept]:
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / f".unpacked.{gone.pid}").mkdir()
+    processes.clear_asides(tmp_path)
+    processes.clear_asides(tmp_path / "nowhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, f".unpacked.{gone.pid}"])
+
+
 def test_that_windows_is_given_time_to_let_go_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, refusals = tmp_path / "a", tmp_path / "b", iter([True, True, False])
     source.write_text("new")

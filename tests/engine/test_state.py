@@ -127,6 +127,15 @@ def test_that_best_is_the_earliest_of_equals() -> None:
     assert state.best("val/accuracy", highest=False) == (0.2, 4)
 
 
+def test_that_what_is_measured_again_at_its_step_counts_once() -> None:
+    """By hand, or by the attempt after one that was killed during its last evaluation. Another split is another metric."""
+    told = [toys.measured(10, accuracy=0.5), toys.measured(20, accuracy=0.6), toys.measured(20, "test", accuracy=0.7)]
+    state = folded(toys.started(), *told, toys.started(2, 20), toys.measured(20, accuracy=0.8), toys.measured(20, accuracy=0.9))
+    assert points(state.curves["val/accuracy"]) == [(10, 0.5, True), (20, 0.6, False), (20, 0.8, False), (20, 0.9, True)]
+    assert points(state.curves["test/accuracy"]) == [(20, 0.7, True)]
+    assert state.best("val/accuracy") == (0.9, 20)
+
+
 def test_that_points_after_the_resumed_step_are_abandoned_and_best_and_values_ignore_them() -> None:
     state = folded(
         *(toys.started(), toys.prepared(), toys.stepped(10, 1.0), toys.measured(10, accuracy=0.5)),
