@@ -4,10 +4,13 @@ A command names the attempt it is meant for; the engine acknowledges it by an ev
 for an ended attempt as expired. Kill is no command but a signal: see processes.kill.
 """
 
+import contextlib
 import itertools
 import os
+import re
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -73,18 +76,27 @@ CHANGEABLE = (
 
 
 MOST_BYTES = 2**16  # of a command
+_STAMP, _NAMED = "%Y%m%dT%H%M%S.%fZ", re.compile(r"\d{8}T\d{6}\.\d{6}Z-", re.ASCII)
 _counter = itertools.count()
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 
 def post(folder: Path, command: AnyCommand) -> str:
     """Write a command into a run's commands folder. Returns its id. Raises OSError if the folder cannot be written."""
-    now = time.time()
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
-    name = f"{stamp}-{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
     folder.mkdir(exist_ok=True)
+    name = f"{_stamp(folder)}-{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
     processes.write_aside(folder / f"{name}.json", msgspec.json.encode(msgspec.structs.replace(command, id=name)))
     return name
+
+
+def _stamp(folder: Path) -> str:
+    """Now, but later than what is there: a clock that was set back must not turn the order of what was asked around."""
+    now = datetime.fromtimestamp(time.time(), UTC).strftime(_STAMP)
+    stamps = (name[: len(now)] for name in os.listdir(folder) if _NAMED.match(name))  # noqa: PTH208 -- names are all we ask
+    if (newest := max(stamps, default="")) >= now:
+        with contextlib.suppress(ValueError, OverflowError):  # a stranger's 99th of May, or the last moment of all
+            return (datetime.strptime(newest, _STAMP) + timedelta(microseconds=1)).strftime(_STAMP)
+    return now
 
 
 def read(folder: Path, known: set[str]) -> list[AnyCommand]:

@@ -14,6 +14,7 @@ Kind = Literal["memory", "disk", "error", "told"]
 
 MEMORY = "out of memory; a smaller training.batch or a smaller model needs less"
 DISK = "no space left on the disk"
+FILES = "too many files are open; allow more (ulimit -n 4096) and resume"
 TRACEBACK = " (the traceback is in engine.log)"
 # torch.OutOfMemoryError is told by its name, so that nobody needs torch for it. What the allocator of the CPU says on Windows
 # and on Linux, CUDA while it starts, and cuBLAS of its workspace are plain RuntimeErrors.
@@ -59,6 +60,8 @@ def in_words(error: BaseException) -> str:
         return MEMORY
     if is_out_of_space(error):
         return f"{DISK} at {getattr(error, 'filename', None) or 'the workspace'}; free some and resume"
+    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+        return FILES
     first = str(error).strip().splitlines()
     return f"{type(error).__name__}: {first[0] if first else 'no message'}{TRACEBACK}"
 

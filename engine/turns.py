@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from engine import processes
-from engine.run import Observer, Refused, Run, Workspace, needs, sources_of
+from engine.run import Observer, Refused, Run, Workspace, cannot_be_written, needs, sources_of
 from engine.standby import StandBy
 from engine.state import RunState, State
 
@@ -104,8 +104,14 @@ def work(runs: Sequence[Run], follow: Follow, tell: Callable[[str], None], left_
 
 
 def engine(run: Run, detached: bool) -> subprocess.Popen[bytes]:
-    """Start the process that trains one run; its output goes to the run's engine.log."""
-    return processes.start(processes.python("engine", "train", "--run", str(run.folder)), run.log_path, detached)
+    """Start the process that trains one run; its output goes to the run's engine.log. Raises Refused where that cannot be
+    written."""
+    try:
+        return processes.start(processes.python("engine", "train", "--run", str(run.folder)), run.log_path, detached)
+    except OSError as error:
+        if error.filename != str(run.log_path):  # not this folder is at fault, but the machine
+            raise
+        raise cannot_be_written(run.folder, error) from None
 
 
 def _refuse_at_work(run: Run) -> None:

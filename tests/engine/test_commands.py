@@ -88,6 +88,24 @@ def test_that_commands_are_read_once_and_the_oldest_first(tmp_path: Path) -> Non
     assert known == {*keys, late}
 
 
+@pytest.mark.parametrize("jump", [-86_400.0, -1.0, 86_400.0])
+def test_that_a_clock_that_is_set_keeps_commands_in_the_order_they_were_asked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    asked: list[AnyCommand] = [
+        SaveNow(),
+        Change(field="optimizer.lr", value=0.1),
+        Change(field="optimizer.lr", value=0.2),
+        Pause(),
+    ]
+    clock = [1_800_000_000.0, *(1_800_000_000.0 + jump + second for second in (0.1, 0.1, 0.2))]
+    (tmp_path / "stop.json").write_bytes(b'{"type":"stop"}')  # a stranger's name is no time
+    monkeypatch.setattr(commands.time, "time", lambda: clock.pop(0))
+    keys = [commands.post(tmp_path, command) for command in asked]
+    assert keys == sorted(keys) and all(map(NAME.fullmatch, keys))
+    assert [type(command) for command in commands.read(tmp_path, set())] == [*map(type, asked), Stop]
+
+
 def test_that_time_orders_commands_of_several_hosts(tmp_path: Path) -> None:
     for stamp, host in (("20250101T000000.000002Z", "a"), ("20250101T000000.000001Z", "z"), ("20241231T235959.999999Z", "m")):
         (tmp_path / f"{stamp}-{host}-1-0.json").write_text('{"type":"pause"}')

@@ -48,6 +48,12 @@ def test_that_a_full_disk_is_named_with_its_place(error: Exception, where: str) 
     assert read(in_words(error)) == ("disk", f"no space left on the disk at {where}", "free some and resume")
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_that_too_many_open_files_are_told_with_what_helps(number: int) -> None:
+    said = in_words(OSError(number, "Too many open files", "/tmp/filial-leases/core-0.lock"))
+    assert read(said) == ("told", "too many files are open", "allow more (ulimit -n 4096) and resume")
+
+
 def test_that_what_nobody_knows_is_named_by_its_first_line_and_its_traceback_is_elsewhere() -> None:
     said = in_words(KeyError("a; b\nand more"))
     assert read(said).kind == "error" and read(said).then == "" and said.endswith("(the traceback is in engine.log)")

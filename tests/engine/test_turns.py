@@ -1,5 +1,6 @@
 """Which runs are worked on, in which order, and what an end means for the rest; without an engine that trains."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -278,3 +279,16 @@ def test_that_an_engine_is_a_process_that_writes_its_log(chain: list[Run], monke
     ((command, log, detached),) = asked
     assert command[1:] == ["-P", "-m", "engine", "train", "--run", str(chain[0].folder)]
     assert log == chain[0].folder / "engine.log" and not detached
+
+
+def test_that_a_run_whose_folder_cannot_be_written_is_refused_in_words(
+    chain: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(command: object, log: Path, detached: bool) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(log))
+
+    monkeypatch.setattr(processes, "start", start)
+    with pytest.raises(
+        Refused, match=r"F0 cannot be written \(Read-only file system\); choose another workspace with --runs DIR"
+    ):
+        turns.engine(chain[0], detached=False)
