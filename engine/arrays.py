@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from engine import reading
 
 RATIO, FREELY = 20, 2**28  # bytes in memory for each one of the file, of more than so many
-PLAIN = "biufUS"  # kinds of numbers and text; whatever else there is may be pickled
+NUMBERS, TEXT = "biuf", "US"  # kinds; whatever else there is may be pickled, or is nothing we write
 
 
-def read(path: Path | str, *names: str) -> dict[str, NDArray[Any]]:
-    """Those arrays of an .npz, or all. Raises OSError and, for whatever is wrong with them, ValueError.
+def read(path: Path | str, *names: str, kinds: str = NUMBERS) -> dict[str, NDArray[Any]]:
+    """Those arrays of an .npz, or all; numbers, unless other kinds are allowed. Raises OSError and, for whatever is wrong with
+    them, ValueError.
 
     A header may promise any shape: nothing is read, and no memory taken, before it agrees with the bytes that are there.
     """
@@ -32,7 +33,7 @@ def read(path: Path | str, *names: str) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"it has no {', '.join(missing)}")
             wanted = {name: there[name] for name in names or there}
             _refuse_large(sum(info.file_size for info in wanted.values()), os.fstat(file.fileno()).st_size)
-            return {name: _array(packed, info) for name, info in wanted.items()}
+            return {name: _array(packed, info, kinds) for name, info in wanted.items()}
     except (OSError, ValueError):
         raise
     except Exception as error:  # what damaged archives raise is no closed list: BadZipFile, zlib.error, RecursionError
@@ -46,12 +47,14 @@ def _refuse_large(unpacked: int, packed: int) -> None:
         raise ValueError(f"its {unpacked:,d} bytes are more than this machine's memory")
 
 
-def _array(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(packed: zipfile.ZipFile, info: zipfile.ZipInfo, kinds: str) -> NDArray[Any]:
     with packed.open(info) as file:
         header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
         shape, by_columns, dtype = header(file)
-        if dtype.kind not in PLAIN:
-            raise ValueError(f"{info.filename} holds {dtype}, which may be pickled: reading it could run code")
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} is pickled, and reading it could run code")
+        if dtype.kind not in kinds:
+            raise ValueError(f"{info.filename} holds {dtype} instead of numbers")
         size, there = math.prod(shape) * dtype.itemsize, info.file_size - file.tell()
         if size != there:
             raise ValueError(f"{info.filename} promises {size:,d} bytes and has {there:,d}")

@@ -5,7 +5,6 @@ Events are past and closed: a reader folds them into what can be shown (state.py
 An event type or field this version does not know is skipped by readers, so newer runs can still be looked at.
 """
 
-import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -20,6 +19,8 @@ def snake(name: str) -> str:
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a float64 of a curve still tells from its neighbours
 Time = Annotated[float, msgspec.Meta(ge=0, le=2**36)]  # seconds: in 1970 and as many, calendars go on
 Epochs = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
+LARGEST = 1e100  # float32 ends at 3.4e38; of larger numbers a view could not even take a difference
+Value = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 _INSIDE = r"^(?!(.*/)?\.{1,2}(/|\Z))[^/\\:\x00-\x1f]+(/[^/\\:\x00-\x1f]+)*\Z"  # below where it starts, on any system
 Inside = Annotated[str, msgspec.Meta(max_length=1024, pattern=_INSIDE)]
 
@@ -87,7 +88,7 @@ class StepTaken(Event, frozen=True, kw_only=True):
 
     step: Count
     epoch: Epochs
-    values: dict[str, float]
+    values: dict[str, Value]
 
 
 class Measured(Event, frozen=True, kw_only=True):
@@ -96,7 +97,7 @@ class Measured(Event, frozen=True, kw_only=True):
     step: Count
     epoch: Epochs = 0.0
     split: str = ""
-    values: dict[str, float]
+    values: dict[str, Value]
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
@@ -223,10 +224,14 @@ _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 def to_line(event: AnyEvent) -> bytes:
     """One JSON line with its newline. JSON has no NaN: a value that is not finite is left out, and absent is absent."""
-    if isinstance(event, StepTaken | Measured) and not all(map(math.isfinite, event.values.values())):
-        finite = {name: value for name, value in event.values.items() if math.isfinite(value)}
+    if isinstance(event, StepTaken | Measured) and not all(map(_can_be_told, event.values.values())):
+        finite = {name: value for name, value in event.values.items() if _can_be_told(value)}
         event = msgspec.structs.replace(event, values=finite)
     return _encoder.encode(event) + b"\n"
+
+
+def _can_be_told(value: float) -> bool:
+    return -LARGEST <= value <= LARGEST
 
 
 def from_line(line: bytes) -> AnyEvent | None:

@@ -76,7 +76,11 @@ def read_predictions(path: Path, run: str, generation: int, seed: int, test_hash
         probabilities, labels, index = arrays.read(path, "probabilities", "labels", "index").values()
     except (OSError, ValueError) as error:
         raise ComparisonError(f"{run}: cannot read {path} ({error}); leave the run out or train it again") from error
-    found = probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
+    if labels.dtype.kind not in "iu" or index.dtype.kind not in "iu":
+        problem = f"its labels and index are {labels.dtype} and {index.dtype} instead of whole numbers"
+        raise ComparisonError(f"{run}: {path} is damaged ({problem}); leave the run out or train it again")
+    with np.errstate(over="ignore"):  # what sums to 1 has nothing so large
+        found = probabilities.astype(np.float32), labels.astype(np.int64), index.astype(np.int64)
     return Predictions(run, generation, seed, test_hash, *found, same_order=same_order)
 
 

@@ -160,7 +160,7 @@ def _pairs(asked: Answer) -> NDArray[np.uint8] | None:
 
 def _sheet(path: Path) -> Sheet:
     try:
-        array, labels, files = arrays.read(path, "pictures_u8", "labels", "files").values()
+        array, labels, files = arrays.read(path, "pictures_u8", "labels", "files", kinds=arrays.NUMBERS + arrays.TEXT).values()
     except UNREADABLE as error:
         return Sheet(Pictures(problem=f"the pictures cannot be shown: {error}"))
     fits = (

@@ -127,7 +127,8 @@ def _with_heads(maps: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def _finite(maps: NDArray[np.generic] | None) -> NDArray[np.float32] | None:
-    return None if maps is None else np.nan_to_num(maps.astype(np.float32), posinf=0.0, neginf=0.0)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite there
+        return None if maps is None else np.nan_to_num(maps.astype(np.float32), posinf=0.0, neginf=0.0)
 
 
 class Shelf:

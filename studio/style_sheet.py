@@ -39,7 +39,10 @@ def _lengths(px: Callable[[float], int]) -> dict[str, str]:
 SHEET = """
 * { outline: 0; }
 QMainWindow, QDialog { background: $window; }
-QToolTip { background: $panel; color: $text2; border: 1px solid $edge; padding: @4 @6; font-size: $small_pt; }
+QToolTip {
+    background: $panel; color: $text2; border: 1px solid $edge; padding: @4 @6; font-size: $small_pt;
+    qproperty-textFormat: PlainText;
+}
 
 /* frames */
 QFrame[panel="true"] { background: $panel; border: 1px solid $line; border-radius: @8; padding: 1px; }
@@ -62,7 +65,9 @@ QFrame[head="true"][state] { min-height: @34; }
 QFrame[head="true"][state="warn"] { background: $warnbg; }
 QFrame[head="true"][state="bad"] { background: $badbg; }
 
-/* text */
+/* text: what anybody may have named is no markup, which could name a picture anywhere */
+QLabel { qproperty-textFormat: PlainText; }
+QLabel[rich="true"] { qproperty-textFormat: RichText; }
 QLabel[title="true"] { font-size: $title_pt; }
 QLabel[sentence="true"] { font-size: $sentence_pt; color: $text2; }
 QLabel[figure="true"] { font-size: $figure_pt; }

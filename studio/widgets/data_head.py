@@ -20,7 +20,7 @@ class DataHead(QWidget):
         super().__init__()
         self._said = ("", "")
         self.path = theme.dress(ElidedLabel(), small=True, muted=True)
-        self.sentence = theme.dress(QLabel(), sentence=True)
+        self.sentence = theme.dress(QLabel(), sentence=True, rich=True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.sentence.setWordWrap(True)
         self.folder = theme.put_icon(QPushButton("Folder"), "folder", "text2", 14)

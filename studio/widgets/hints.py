@@ -1,4 +1,4 @@
-"""Tool tips longer than a line. Qt breaks the lines of rich text only, so plain words are set as paragraphs.
+"""Tool tips longer than a line: none is rich text (style_sheet.py), and Qt breaks the lines of nothing else.
 
 And the way back: what a widget says of itself, as plain words for the sheet of keys (F1).
 """
@@ -10,13 +10,28 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from studio import theme
 
+WIDTH = 420  # pixels at scale 1
+
 
 def put_hint(widget: QWidget, text: str) -> None:
     """Tool tip and, for Shift+F1, what's-this help; paragraphs are parted by an empty line. Empty takes both away."""
+    widget.setToolTip(_broken(text))
     paragraphs = "".join(f"<p>{escape(part)}</p>" for part in text.split("\n\n"))
-    made = f'<table width="{theme.px(420)}"><tr><td>{paragraphs}</td></tr></table>' if text else ""
-    widget.setToolTip(made)
-    widget.setWhatsThis(made)
+    widget.setWhatsThis(f'<table width="{theme.px(WIDTH)}"><tr><td>{paragraphs}</td></tr></table>' if text else "")
+
+
+def _broken(text: str) -> str:
+    """In lines of WIDTH."""
+    metrics, lines = theme.metrics("small"), []
+    for paragraph in text.split("\n"):
+        lines.append("")
+        for word in paragraph.split():
+            longer = f"{lines[-1]} {word}".lstrip()
+            if lines[-1] and metrics.horizontalAdvance(longer) > theme.px(WIDTH):
+                lines.append(word)
+            else:
+                lines[-1] = longer
+    return "\n".join(lines)
 
 
 def help_of(widget: QWidget) -> tuple[str, str, str] | None:

@@ -26,7 +26,7 @@ class LineageHead(QWidget):
         self.others.setToolTip("Choose another lineage")
         self.menu = theme.round_menu(QMenu(self))
         self.pass_on = PassOn()
-        self.sentence = theme.dress(QLabel(), sentence=True)
+        self.sentence = theme.dress(QLabel(), sentence=True, rich=True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.notice = theme.dress(QLabel(), small=True, state="warn")
         self.notice.setTextFormat(Qt.TextFormat.PlainText)

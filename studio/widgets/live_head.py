@@ -37,7 +37,7 @@ class LiveHead(QWidget):
         self._what = theme.dress(ElidedLabel(), small=True, muted=True)
         self._arrows = [theme.put_icon(QLabel(), "chevron-right", "edge", 10) for _ in range(3)]
         self._what.setContentsMargins(INDENT, 0, INDENT, 0)
-        self.sentence = theme.dress(QLabel(), sentence=True)
+        self.sentence = theme.dress(QLabel(), sentence=True, rich=True)
         self._path, self._chip_row, self._grid = QHBoxLayout(), QHBoxLayout(), QGridLayout(self)
         self._lay_out()
         self.lineage.clicked.connect(self.lineage_asked)

@@ -20,7 +20,7 @@ class QueueHead(QWidget):
         self._said = Sentence("")
         self._goes_on = False
         self._path = theme.dress(QLabel("Queue"), small=True, muted=True)
-        self.sentence = theme.dress(QLabel(), sentence=True)
+        self.sentence = theme.dress(QLabel(), sentence=True, rich=True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.sentence.setWordWrap(True)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

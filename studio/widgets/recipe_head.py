@@ -19,7 +19,7 @@ class RecipeHead(QWidget):
         super().__init__()
         self._said = ("", "", False)
         self.path = theme.dress(ElidedLabel(), small=True, muted=True)
-        self.sentence = theme.dress(QLabel(), sentence=True)
+        self.sentence = theme.dress(QLabel(), sentence=True, rich=True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.sentence.setWordWrap(True)
         self.open = theme.put_icon(theme.dress(QPushButton("Open"), flat=True), "folder", "text2", 14)
