@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 class Curve:
     """One knob over the training. `epochs` and `values` [n]; a step is an epoch times `steps_per_epoch`."""
 
+    metric: str  # "schedule/lr"
     name: str
     note: str  # its shape in words
     telling: tuple[str, str]  # the number that tells most, and what it is: ("peak", "0.03 at epoch 3")
@@ -46,7 +47,7 @@ def curves(asked: Recipe, steps_per_epoch: int | None) -> list[Curve]:
         if still_open & RESTS_ON.get(name, frozenset()):
             continue
         values = np.array([knob(int(step)) for step in steps], dtype=np.float64)
-        drawn.append(Curve(*_told(name, numbers, values, steps / per_epoch), steps / per_epoch, values, per_epoch))
+        drawn.append(Curve(name, *_told(name, numbers, values, steps / per_epoch), steps / per_epoch, values, per_epoch))
     return drawn
 
 

@@ -17,7 +17,17 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy,
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe, RecipeFile, SameModel
-from studio import actions, cost_words, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_words, theme
+from studio import (
+    actions,
+    cost_words,
+    recipe_before,
+    recipe_checks,
+    recipe_command,
+    recipe_fields,
+    recipe_model,
+    recipe_words,
+    theme,
+)
 from studio.assistant import Assistant
 from studio.form_words import field_words
 from studio.measuring import Measuring
@@ -37,6 +47,7 @@ from studio.widgets.schedules import SchedulesCard
 
 WEIGHTS = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)"
 FILTER = "Recipes (*.toml);;All files (*)"
+OLDER = 50  # steps after which the curves of a run at work are drawn anew
 KEYS: Mapping[str, str] = actions.heard_in("recipe")
 
 
@@ -57,6 +68,8 @@ class RecipeView(QWidget):
         self._checks: list[Check] = []
         self._focus = "training.epochs"
         self._clash_of: tuple[Any, str] = (None, "")
+        self._before: str | None = None  # the run whose schedules a person wants behind; "" for none, None for the usual one
+        self._before_shown: Any = None
         self.head = RecipeHead()
         self.banner = Banner()
         self.methods = MethodCards(recipe_words.method_cards())
@@ -151,6 +164,7 @@ class RecipeView(QWidget):
         self._show_head(asked, errors)
         self.methods.choose(str(self.open.kinds.get("method", "")))
         self.schedules.show_recipe(asked, facts.steps_per_epoch)
+        self._show_before()
         self.checks.show_checks([_check_words(check) for check in self._checks], recipe_checks.headline(self._checks))
         self._show_cost()
         self._show_command()
@@ -218,6 +232,23 @@ class RecipeView(QWidget):
         self.head.show_words(recipe_words.where(self.open), lead, rest, bad=bool(refused))
         why_not = f"{lead}{rest}." if self.open.errors else f"{blocked[0]}." if blocked else self._clash()
         self.head.offer(not why_not, why_not)
+
+    def _show_before(self) -> None:
+        """An earlier run's schedules behind the recipe's; read whole first where only a brief of it is at hand."""
+        offered, usual = recipe_before.offered(self._session.runs, self.open.last)
+        wanted = usual if self._before is None or self._before not in ("", *(name for name, _ in offered)) else self._before
+        self.schedules.offer_before(offered, wanted)
+        one = self._session.followed(wanted) if wanted else None
+        if one is not None and not one.whole:
+            self._session.wake([wanted])
+        shown = (one, one.whole, one.state.step // OLDER) if one is not None else None
+        if shown != self._before_shown:
+            self._before_shown = shown
+            self.schedules.show_before(recipe_before.values(one) if one is not None else None)
+
+    def _choose_before(self, name: str) -> None:
+        self._before = name
+        self._show_before()
 
     def _show_cost(self) -> None:
         self.cost.show_cost(cost_words.card(self._measuring, self.open.last, can_ask=not self.open.errors))
@@ -544,14 +575,19 @@ class RecipeView(QWidget):
         self.head.save_as.clicked.connect(self.save_as)
         self.head.queue.clicked.connect(self.add_to_queue)
         self.head.grid.clicked.connect(self.add_grid)
+        self.schedules.before_chosen.connect(self._choose_before)
         self.schedules.calculate.clicked.connect(self.calculate)
         self.head.start.clicked.connect(self.start_now)
         self._session.runs_changed.connect(self._look_at_names)
 
     def _look_at_names(self) -> None:
-        """Runs came or went: a name may be taken now."""
-        if self.isVisible() and self._clash_of[1] != self._clash():
+        """Runs came or went: a name may be taken now, and another run be the newest."""
+        if not self.isVisible():
+            return
+        if self._clash_of[1] != self._clash():
             self._show()
+        else:
+            self._show_before()
 
     def _lay_out(self) -> None:
         groups = [

@@ -28,6 +28,8 @@ class Drawn:
     x: Floats
     y: Floats
     x_name: str
+    before: tuple[Floats, Floats] | None = None  # of an earlier run, in the same units of x
+    before_name: str = ""
 
 
 class Plot(Painted):
@@ -70,10 +72,12 @@ class Plot(Painted):
 
     def _span(self) -> tuple[thin.Span, thin.Span]:
         assert self._drawn is not None
-        low, high = float(self._drawn.y.min()), float(self._drawn.y.max())
+        drawn = [(self._drawn.x, self._drawn.y), *([self._drawn.before] if self._drawn.before else [])]
+        low, high = min(float(y.min()) for _, y in drawn), max(float(y.max()) for _, y in drawn)
         if low == high:
             low, high = min(0.0, low), high or 1.0
-        return (float(self._drawn.x[0]), max(float(self._drawn.x[-1]), float(self._drawn.x[0]) + 1e-9)), (low, high)
+        left, right = min(float(x[0]) for x, _ in drawn), max(float(x[-1]) for x, _ in drawn)
+        return (left, max(right, left + 1e-9)), (low, high)
 
     def _y_ticks(self) -> list[tuple[float, str]]:
         """The ends: what the knob begins from and what it reaches are what one wants to read."""
@@ -93,13 +97,16 @@ class Plot(Painted):
             return
         self._draw_axes(painter)
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self._drawn.before is not None:
+            painter.setPen(QPen(theme.color("edge"), 1.5 * theme.scale()))
+            painter.drawPolyline(self._line(*self._drawn.before))
         painter.setPen(QPen(theme.color(theme.run_color(0)), 2 * theme.scale()))
-        painter.drawPolyline(self._line(self._drawn))
+        painter.drawPolyline(self._line(self._drawn.x, self._drawn.y))
 
-    def _line(self, drawn: Drawn) -> QPolygonF:
+    def _line(self, xs: Floats, ys: Floats) -> QPolygonF:
         """At most a point per two pixels, which leaves the curve exact to the eye."""
         frame, ((left, right), (low, high)) = self._frame(), self._span()
-        x, y = thin.thin_line(drawn.x, drawn.y, (left, right), max(1, round(frame.width())))
+        x, y = thin.thin_line(xs, ys, (left, right), max(1, round(frame.width())))
         across = frame.left() + (x - left) / (right - left) * frame.width()
         up = frame.bottom() - (y - low) / (high - low) * frame.height()
         return QPolygonF([QPointF(*point) for point in zip(across.tolist(), up.tolist())])
@@ -191,7 +198,11 @@ class SchedulePlot(QWidget):
         self._read(-1)
         course = f"from {words.rate(float(drawn.y[0]))} to {words.rate(float(drawn.y[-1]))}"
         self.setAccessibleName(drawn.name)
-        self.setAccessibleDescription(f"{drawn.note}, {course}, {' '.join(drawn.telling)}")
+        said = f"{drawn.note}, {course}, {' '.join(drawn.telling)}"
+        if drawn.before is not None:
+            theirs = f"from {words.rate(float(drawn.before[1][0]))} to {words.rate(float(drawn.before[1][-1]))}"
+            said += f"; behind it {drawn.before_name}, {theirs}"
+        self.setAccessibleDescription(said)
 
     def readout(self) -> tuple[str, str]:
         return self._lead.text(), self._value.text()
@@ -202,8 +213,16 @@ class SchedulePlot(QWidget):
         if place >= 0:
             x = float(self._drawn.x[place])
             lead, value = f"{self._drawn.x_name} {thin.tick_words([round(x, 1)])[0]}", words.rate(float(self._drawn.y[place]))
+            value += self._then(x)
         self._lead.setText(lead)
         self._value.setText(value)
+
+    def _then(self, x: float) -> str:
+        """ ", was 0.02": the earlier run's value there."""
+        before = self._drawn.before if self._drawn is not None else None
+        if before is None or not before[0][0] <= x <= before[0][-1]:
+            return ""
+        return f", was {words.rate(float(before[1][thin.nearest(before[0], x)]))}"
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         count = len(self._drawn.x) if self._drawn is not None else 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import recorded
-from by_hand import Helper
+from by_hand import Helper, settle
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QKeySequence, QShortcut, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QLineEdit, QWidget
@@ -458,6 +458,54 @@ def test_that_schedules_have_a_table_behind_them(qtbot: QtBot, view: RecipeView)
     qtbot.mouseClick(view.schedules.twin.button, Qt.MouseButton.LeftButton)
     model = view.schedules.twin.table.model()
     assert model.rowCount() == 41 and model.index(0, 1).data() == "0.03" and model.index(40, 1).data() == "0"
+
+
+def test_that_the_newest_run_of_the_lineage_stands_behind_and_another_or_none_can_be_chosen(
+    qtbot: QtBot, view: RecipeView, session: Session
+) -> None:
+    assert not view.schedules.before.isVisible(), "nothing has been trained here"
+    for lineage in ("digits", "other"):
+        for run in recorded.lineage(session.workspace.folder, f"lineage={lineage}", "generations=1"):
+            recorded.begin(run)
+            recorded.prepare(run)
+            recorded.steps(run, 1, 10)
+    settle(session)
+    plot, combo = view.schedules.plots[0], view.schedules.before
+    assert combo.isVisible() and combo.currentText().startswith("digits, F")
+    assert [combo.itemText(place).partition(",")[0] for place in range(combo.count())] == [
+        "digits",
+        "digits",
+        "other",
+        "nothing",
+    ]
+    assert plot.plot._drawn is not None and plot.plot._drawn.before is not None
+    epochs, rates = plot.plot._drawn.before
+    assert (epochs[0], epochs[-1]) == (0.2, 2.0) and set(rates) == {0.1}
+    assert plot.plot._span() == ((0.0, 40.0), (0.0, 0.1)), "both curves have room"
+    plot.plot.point(int(plot.plot._drawn.x.searchsorted(1)))
+    assert plot.readout()[1].endswith(", was 0.1") and "behind it digits, F" in plot.accessibleDescription()
+    rows = view.schedules._rows()
+    assert len(rows[0]) == 3 and rows[2][2] == "0.1" and rows[-1][2] == "", "the table has it too, as far as it went"
+    qtbot.mouseClick(view.schedules.across.button("Step"), Qt.MouseButton.LeftButton)
+    assert plot.plot._drawn.before[0][-1] == 10
+    combo.setCurrentIndex(combo.findText("nothing"))
+    combo.activated.emit(combo.currentIndex())
+    assert plot.plot._drawn.before is None and combo.currentText() == "nothing"
+
+
+def test_that_without_a_run_of_the_lineage_one_of_its_method_and_pictures_stands_behind(
+    view: RecipeView, session: Session
+) -> None:
+    (taught,) = recorded.lineage(session.workspace.folder, "lineage=older", "generations=0", "method.name=supervised")
+    (unlabelled,) = recorded.without_labels(session.workspace.folder)
+    for run in (taught, unlabelled):
+        recorded.begin(run)
+        recorded.prepare(run)
+        (recorded.steps if run is taught else recorded.dino_steps)(run, 1, 5)
+    settle(session)
+    assert view.schedules.before.currentText() == "nothing", "other methods have other schedules; they can be chosen"
+    view._choose_method("supervised")
+    assert view.schedules.before.currentText() == "older, F0, seed 0"
 
 
 # ---- cost ----------------------------------------------------------------------------------------------------------------
