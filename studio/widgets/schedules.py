@@ -2,8 +2,18 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine import words
 from engine.recipe import Recipe
@@ -42,7 +52,7 @@ class SchedulesCard(Card):
         self._below = self._make_below()
         self._column.addWidget(self._below)
         self._column.addStretch(1)
-        self.twin = Twin(self._drawing, self._rows, "Schedules")
+        self.twin = Twin(self._scrolling(self._drawing), self._rows, "Schedules")
         self.calculate = theme.dress(QPushButton("Calculators"), small=True, flat=True)
         self.calculate.setToolTip("A learning rate for another batch, and how far back a teacher looks")
         self.head.addWidget(self.calculate)
@@ -123,7 +133,7 @@ class SchedulesCard(Card):
         inside = QHBoxLayout(row)
         inside.setContentsMargins(12, 8, 12, 0)
         inside.setSpacing(8)
-        name = theme.dress(QLabel("&Behind, in grey"), small=True, muted=True)
+        name = theme.dress(QLabel("Behind, in grey"), small=True, muted=True)
         name.setBuddy(self.before)
         self.before.setAccessibleName("Earlier run behind the curves")
         self.before.setToolTip("The values that an earlier run had, as it wrote them while it trained")
@@ -151,6 +161,16 @@ class SchedulesCard(Card):
         column.addLayout(head)
         column.addLayout(inside)
         return below
+
+    def _scrolling(self, inside: QWidget) -> QScrollArea:
+        """Four curves are higher than a small window: they scroll here, and not the whole page."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        return area
 
     def _fit(self) -> None:
         for plot in self.plots:
