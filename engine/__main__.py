@@ -18,6 +18,16 @@ FAILED, REFUSED, STOPPED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the command `filial` and of `python -m engine`."""
     asked = _parser().parse_args(arguments)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from engine import torchrun
+
+        if torchrun.has_started_us():
+            return torchrun.work(lambda: _answer(asked))
+    return _answer(asked)
+
+
+def _answer(asked: argparse.Namespace) -> int:
+    """Do what the verb says; refusals and interruptions become exit codes."""
     try:
         return int(asked.verb(asked))
     except _refusals() as refusal:
@@ -65,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     train_.add_argument("--run", type=Path, help=argparse.SUPPRESS)  # one run's folder: the engine itself
     train_.add_argument("--stand-by", action="store_true", help=argparse.SUPPRESS)  # an engine that is told its run later
     train_.add_argument("--outlive", action="store_true", help=argparse.SUPPRESS)  # who started it may be killed
+    train_.add_argument("--follow", type=Path, help=argparse.SUPPRESS)  # one of several processes of a run: where they meet
 
     explain_ = _verb(verbs, "explain", explain, "every value of a recipe in force, where it comes from and why; trains nothing")
     explain_.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of a recipe that comes with Filial")
@@ -102,7 +113,10 @@ def _parser() -> argparse.ArgumentParser:
         ("kill", kill, "end the engine at once; keeps the newest checkpoint"),
         ("resume", resume, "go on with a run from its newest checkpoint, then with those that wait for it"),
     ):
-        _verb(verbs, name, verb, words).add_argument("run", metavar="RUN")
+        one = _verb(verbs, name, verb, words)
+        one.add_argument("run", metavar="RUN")
+        if name == "resume":
+            one.add_argument("--devices", type=_devices, metavar="N", help="on so many GPUs, whatever the recipe says")
 
     compare_ = _verb(verbs, "compare", compare, "the generations of a lineage, with spread, verdicts and ensembles")
     compare_.add_argument("lineage", nargs="?", metavar="LINEAGE", help="default: the only lineage of the workspace")
@@ -226,6 +240,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _devices(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of devices; write 1 or more")
+    return int(text)
+
+
 def _place(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a place in the queue; 1 is the front")
@@ -249,6 +269,8 @@ def demo(asked: argparse.Namespace) -> int:
 
 
 def train(asked: argparse.Namespace) -> int:
+    if asked.follow:
+        return _follow(asked.run, asked.follow)
     if asked.run or asked.stand_by:
         return _train_one(asked.run, asked.outlive)
     from engine import console, recipe, turns
@@ -306,17 +328,34 @@ def _train_one(folder: Path | None, outlive: bool) -> int:
     with standby.collector_at_rest():
         from engine.run import Run
         from engine.train import train as train_run
-    code = train_run(Run(folder.resolve()))
+    _end(train_run(Run(folder.resolve())))
+    return 0
+
+
+def _follow(folder: Path, meeting: Path) -> int:
+    """One of the processes that train a run with its engine, which has started it, or torchrun has."""
+    from engine import processes, standby
+
+    processes.die_with_parent()
+    with standby.collector_at_rest():
+        from engine.follower import follow
+        from engine.run import Run
+    _end(follow(Run(folder), meeting))
+    return 0
+
+
+def _end(code: int) -> None:
+    """The folder is whole; torch would take half a second to take itself apart."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # the folder is whole; torch would take half a second to take itself apart
+    os._exit(code)
 
 
 def _warm_up() -> None:
     from engine import standby
 
     with standby.collector_at_rest():
-        from engine.train import warm_up
+        from engine.learner import warm_up
 
         warm_up()
 
@@ -355,8 +394,10 @@ def kill(asked: argparse.Namespace) -> int:
 
 
 def resume(asked: argparse.Namespace) -> int:
-    from engine import console, turns
+    from engine import console, torchrun, turns
 
+    if asked.devices:
+        os.environ[torchrun.DEVICES] = str(asked.devices)
     run = _run(asked, asked.run)
     work = turns.to_do([run], resume=True)
     rest = turns.to_do([other for other in turns.rest_of_lineage(run) if other != run], resume=False)

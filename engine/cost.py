@@ -1,6 +1,6 @@
 """What a recipe will cost, measured before it is trained: a few real steps of its own networks on its own pictures.
 
-The parts are those of train.py, so that what is measured is what will be run; the teacher is a fresh network built as
+The parts are those of learner.py, so that what is measured is what will be run; the teacher is a fresh network built as
 F0 is, which costs what a trained one does. Here: seconds, memory and disk, and what they add up to over a lineage.
 """
 
@@ -24,12 +24,12 @@ from engine import decide, lighter, methods, processes, rates, scaled
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.failures import is_out_of_memory
 from engine.fields import tag_of
+from engine.learner import built_from, facts_of, learn, optimizer_for, with_field
 from engine.models import imported
 from engine.probes.accuracy import predict
 from engine.recipe import UNTAUGHT, RecipeFile, RunRecipe
 from engine.recipes import Dino
 from engine.run import Refused, Run
-from engine.train import built_from, device_memory_gib, facts_of, learn, optimizer_for, with_field
 from engine.words import count, plural
 
 WARM_UP = 2  # steps: the first ones allocate and choose algorithms
@@ -119,7 +119,7 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": each.precision,
         "memory_bytes": vars(each.memory),
-        "device_memory_bytes": round(device_memory_gib(torch.device(decided.device)) * 2**30),
+        "device_memory_bytes": round(decide.device_memory_gib(torch.device(decided.device)) * 2**30),
         "weights": each.weights,
         "kept_bytes": each.kept_bytes,
         "imported": {"first": _told(first.report), "each": _told(each.report)},

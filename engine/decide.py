@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomlkit
 import torch
 from msgspec import Struct
 
-from engine import __version__, checkpoint, processes, reading, recipe, scaled, words
+from engine import __version__, checkpoint, processes, reading, recipe, scaled, torchrun, words
 from engine.fields import RecipeErrors
 from engine.recipe import RunRecipe
 from engine.recipes import Dino
@@ -104,20 +105,23 @@ def why_no_gpu() -> str:
     return "a GPU is there"
 
 
-def decide_place(asked: RunRecipe) -> Decided:
-    """Device and threads. Threads left open take the cores that no other engine holds, at least one."""
+def decide_place(asked: RunRecipe, devices: int = 1) -> Decided:
+    """Device and threads, which `devices` share. Threads left open take the cores that no other engine holds, at least one a
+    device."""
     device, reason = device_for(asked.compute.device)
     threads = asked.compute.threads
     if threads:
         cores = processes.free_cores()
         if device == "cpu" and threads > cores:
             raise Refused(f"compute.threads: {threads} is more than the {cores} cores of this machine; write {cores} or less")
+        if device == "cpu" and threads < devices:
+            raise Refused(f"compute.threads: {threads} is less than one for each of {devices} devices; write 0, or {devices}")
         return Decided(device=device, device_reason=reason, threads=threads, threads_reason="the recipe asks for it")
     if device != "cpu":
         threads = min(4, processes.free_cores())
         return Decided(device=device, device_reason=reason, threads=threads, threads_reason="the GPU does the work")
     free = processes.free_slots(core_slots())
-    return Decided(device=device, device_reason=reason, threads=max(1, free), threads_reason=f"{free} cores were free")
+    return Decided(device=device, device_reason=reason, threads=max(devices, free), threads_reason=f"{free} cores were free")
 
 
 def core_slots() -> list[str]:
@@ -129,17 +133,55 @@ def threads_beside() -> int:
     return 1 if processes.holders(core_slots()) else processes.free_cores()
 
 
-def slots_for(decided: Decided) -> tuple[list[str], int]:
-    """The host-wide slots an engine must hold, and how many: its threads' cores, or the whole GPU. Raises Refused.
+def devices_for(asked: RunRecipe) -> int:
+    """Among how many devices a step is divided: as torchrun or the command line say, else the recipe. Any attempt may have
+    another number: a run's batches are the same."""
+    return torchrun.devices_asked() or asked.compute.devices
+
+
+def slots_for(decided: Decided, devices: int = 1) -> tuple[list[str], int]:
+    """The host-wide slots an engine must hold, and how many: its threads' cores, or as many whole GPUs. Raises Refused.
 
     Results depend on the number of threads to the last bit, so a run that began with more than there are here is not continued.
     """
+    there = devices_there(decided.device)
+    if devices > there:
+        here = {"cpu": words.plural(there, "core"), "cuda": words.plural(there, "GPU")}.get(decided.device, "one device")
+        raise Refused(f"compute.devices: {devices} are more than this machine has ({here}); write {there} or less")
     if decided.device == "cpu" and decided.threads > processes.free_cores():
         here = words.plural(processes.free_cores(), "core")
         raise Refused(
             f"compute.threads: this run began with {decided.threads} threads, here are {here}; continue it where it began"
         )
-    return (core_slots(), decided.threads) if decided.device == "cpu" else ([f"{decided.device}-0"], 1)
+    if decided.device == "cpu":
+        return core_slots(), max(devices, decided.threads)
+    return [f"{decided.device}-{number}" for number in range(1 if devices == 1 else there)], devices
+
+
+def devices_there(device: str) -> int:
+    """How many of this kind a run could be divided among: GPUs; on the CPU cores; Apple's GPU is one."""
+    return {"cpu": processes.free_cores(), "cuda": torch.cuda.device_count()}.get(device, 1)
+
+
+def places(decided: Decided, devices: int, held: list[str]) -> list[str]:
+    """Each rank's device by torch's name, the slots that are `held` being its own."""
+    if devices == 1:
+        return [decided.device]
+    return ["cpu"] * devices if decided.device == "cpu" else [slot.replace("-", ":") for slot in held]
+
+
+def memory_gib(device: torch.device) -> float:
+    """The most that was in use so far, of a CPU what this process holds."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return processes.resident_bytes() / 2**30
+
+
+def device_memory_gib(device: torch.device) -> float:
+    """What the whole device has; a CPU has what the machine has."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory) / 2**30
+    return processes.machine_bytes() / 2**30
 
 
 def decide_precision(asked: RunRecipe, decided: Decided, step: Callable[[str], None]) -> Decided:
@@ -278,13 +320,7 @@ def write(run: Run, effective: Effective, resolved: Mapping[str, Why] | None = N
     document.add(
         tomlkit.comment(f"Every value in force in {run.name}, with its source. Written once; resuming reads only this.")
     )
-    document["recipe"] = recipe.to_table(effective.recipe)
-    document["decided"] = msgspec.to_builtins(effective.decided)
-    if effective.teacher is not None:
-        document["teacher"] = msgspec.to_builtins(effective.teacher)
-    if effective.weights is not None:
-        document["weights"] = msgspec.to_builtins(effective.weights)
-    document["versions"] = effective.versions
+    document |= to_table(effective)
     document["why"] = dict(sorted(_why(run, effective, resolved or {}).items()))
     processes.write_aside(run.folder / "effective.toml", tomlkit.dumps(document).encode(), sync=True)
 
@@ -298,15 +334,32 @@ def read(run: Run) -> Effective | None:
     missing = [f"[{name}]" for name in ("recipe", "decided", "versions") if not isinstance(table.get(name), Mapping)]
     if missing:
         raise Refused(f"{path} lacks {' and '.join(missing)}; {BRING_BACK}")
-    asked = recipe.parse(RunRecipe, table["recipe"], str(path))
     try:
-        decided = msgspec.convert(table["decided"], Decided)
-        teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
-        weights = msgspec.convert(table["weights"], Weights) if "weights" in table else None
-        noted = msgspec.convert(table["versions"], dict[str, str])
-        return Effective(recipe=asked, decided=decided, teacher=teacher, versions=noted, weights=weights)
+        return from_table(table, str(path))
     except msgspec.ValidationError as error:
         raise Refused(f"{path} is damaged ({error}); {BRING_BACK}") from None
+
+
+def to_table(effective: Effective) -> dict[str, Any]:
+    """As plain nested tables, without the reasons. What is None is left out: TOML has no word for it."""
+    found = {
+        "recipe": recipe.to_table(effective.recipe),
+        "decided": msgspec.to_builtins(effective.decided),
+        "teacher": msgspec.to_builtins(effective.teacher),
+        "weights": msgspec.to_builtins(effective.weights),
+        "versions": effective.versions,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def from_table(table: Mapping[str, Any], where: str) -> Effective:
+    """Raises RecipeErrors, and msgspec's ValidationError for what is damaged."""
+    asked = recipe.parse(RunRecipe, table["recipe"], where)
+    decided = msgspec.convert(table["decided"], Decided)
+    teacher = msgspec.convert(table["teacher"], Teacher) if "teacher" in table else None
+    weights = msgspec.convert(table["weights"], Weights) if "weights" in table else None
+    noted = msgspec.convert(table["versions"], dict[str, str])
+    return Effective(recipe=asked, decided=decided, teacher=teacher, versions=noted, weights=weights)
 
 
 def _why(run: Run, effective: Effective, resolved: Mapping[str, Why]) -> dict[str, dict[str, str]]:

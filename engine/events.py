@@ -61,6 +61,7 @@ class Prepared(Event, frozen=True, kw_only=True):
     precision: str = "float32"
     threads: Count = 0
     pictures: Count = 0
+    devices: Count = 1  # among which a step's pictures are divided
 
 
 class TeacherPinned(Event, frozen=True, kw_only=True):

@@ -28,11 +28,11 @@ from engine.data.crops import View
 from engine.data.order import epoch_order, generator_seed
 from engine.data.prepared import Prepared, numbers, prepare, varied
 from engine.fields import tag_of
+from engine.learner import facts_of
 from engine.methods import dino, dinov2
 from engine.recipe import RecipeFile, RunRecipe
 from engine.recipes import Dino, Dinov2
 from engine.run import Refused
-from engine.train import facts_of
 from engine.words import count, plural
 
 SHEET = 24  # training pictures to choose among

@@ -29,8 +29,8 @@ from engine.methods import Method
 from engine.probes import attention, collapse, knn, linear
 from engine.probes.probed import Probed, at_the_end, during
 from engine.run import Refused, Run
+from engine.sources import described, load_frozen
 from engine.state import RunState
-from engine.train import described, load_frozen
 
 NAME = "probe.json"
 SAME = 1e-5  # another number of threads than the run had adds in another order

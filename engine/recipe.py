@@ -278,7 +278,7 @@ class Training(Struct, frozen=True, kw_only=True):
     """How long, and in what portions."""
 
     epochs: Annotated[int, knob("Epochs", "How often each training picture is seen.", unit="epochs", ge=1, le=100_000, basic=True, why="first trials on digits: what generations gain shows by then")] = 40  # fmt: skip
-    batch: Annotated[int, knob("Batch", "Pictures in one step.", unit="pictures", ge=1, le=65_536, basic=True, source="paper", why="Born-Again DenseNets: 64")] = 64  # fmt: skip
+    batch: Annotated[int, knob("Batch", "Pictures in one step, of all its devices together.", unit="pictures", ge=1, le=65_536, basic=True, source="paper", why="Born-Again DenseNets: 64")] = 64  # fmt: skip
     same_order: Annotated[bool, knob("One order for all seeds", "Every seed sees the pictures in the order of seed 0, varied alike, so that seeds can share a teacher's kept outputs. Their spread then leaves the order out.", why="seeds are to differ in the order too, so that a verdict holds whatever it is")] = False  # fmt: skip
 
 
@@ -293,8 +293,9 @@ class Compute(Struct, frozen=True, kw_only=True):
     """Where and how exactly it is computed."""
 
     device: Annotated[Literal["auto", "cuda", "mps", "cpu"], knob("Device", "auto takes a CUDA GPU, else Apple's, else the CPU, and says why.", basic=True, why="the fastest there is, so that the same recipe runs on any machine")] = "auto"  # fmt: skip
+    devices: Annotated[int, knob("Devices", "Among how many GPUs (on the CPU: processes) the pictures of a step are divided. Batch and learning rate stay those of the whole step, so what is learned is the same. Each device keeps all pictures.", unit="devices", ge=1, le=64, why="most networks here are small: exchanging gradients at each step can cost more than a second device saves")] = 1  # fmt: skip
     precision: Annotated[Literal["auto", "float32", "bfloat16"], knob("Precision", "auto measures a few steps of this very model in both and keeps the faster.", why="bfloat16 helps wide models and hurts small ones on a CPU")] = "auto"  # fmt: skip
-    threads: Annotated[int, knob("Threads", "CPU threads; 0 takes the cores that are free. Recorded, since results depend on it to the last bit.", unit="threads", ge=0, le=1024, why="no more than are free: threads that share a core wait for each other")] = 0  # fmt: skip
+    threads: Annotated[int, knob("Threads", "CPU threads, of all devices together; 0 takes the cores that are free. Recorded, since results depend on it to the last bit.", unit="threads", ge=0, le=1024, why="no more than are free: threads that share a core wait for each other")] = 0  # fmt: skip
 
 
 class Keep(Struct, frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ from engine import cost, lighter, recipe, scaled
 from engine.cost import Tell
 from engine.data.prepared import prepare
 from engine.fields import RecipeErrors
+from engine.learner import facts_of
 from engine.lighter import Change, Ladder, Of, Totals
 from engine.recipe import RecipeFile
 from engine.run import Refused
-from engine.train import facts_of
 
 
 def measure(file: RecipeFile, measured: Mapping[str, Any] | None, data_folder: Path, tell: Tell) -> dict[str, Any]:

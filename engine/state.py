@@ -345,7 +345,8 @@ def _prepared(state: RunState, event: events.Prepared) -> None:
     state.phase = ("training", "")
     reason = f" ({event.device_reason})" if event.device_reason else ""
     threads = f", {words.plural(event.threads, 'thread')}" if event.device == "cpu" else ""
-    state.say(event, f"{event.device}{reason}, {event.precision}{threads}; {words.count(event.total_steps)} steps")
+    shared = f" on {event.devices} devices" if event.devices > 1 else ""
+    state.say(event, f"{event.device}{reason}{shared}, {event.precision}{threads}; {words.count(event.total_steps)} steps")
 
 
 def _teacher_pinned(state: RunState, event: events.TeacherPinned) -> None:

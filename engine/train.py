@@ -1,64 +1,46 @@
 """train(run): the one loop, to be read from top to bottom. It never asks which method it has.
 
-What a run left open is decided in decide.py, what it looks at is in data/, what it learns from in methods/, what is measured in
-probes/. Commands are read at every step's boundary and inside every long phase; whatever happens, the folder stays true.
+Here the books of a run are kept: what is next, what has happened, what is saved, what was asked meanwhile. What is computed
+then is in learner.py, on all devices alike (`Training.all`); what a run left open is decided in decide.py, what it begins with
+checked in sources.py, what it looks at is in data/, what it learns from in methods/, what is measured in probes/. Commands are
+read at every step's boundary and inside every long phase; whatever happens, the folder stays true.
 """
 
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from engine import checkpoint, commands, decide, distributed, events, methods, models, processes, rates, reading, recipe, scaled
-from engine.checkpoint import Build
+from engine import checkpoint, commands, decide, events, processes, reading, recipe, scaled, sources
 from engine.commands import AnyCommand
-from engine.data.answers import Answers
+from engine.company import Company
 from engine.data.batch import Batch
-from engine.data.order import generator_seed
-from engine.data.prepared import Batches, Prepared, prepare
+from engine.data.prepared import Prepared, prepare
 from engine.desk import Desk, Leave
 from engine.failures import Failed, Ill, in_words
-from engine.fields import RecipeErrors, tag_of
+from engine.fields import RecipeErrors
+from engine.learner import Learner, facts_of, shares_memory
 from engine.meter import Meter
-from engine.methods import METHODS, Method
+from engine.methods import Method
 from engine.models import imported
 from engine.probes import attention
 from engine.probes.probed import Probed, at_the_end, during, prototypes
 from engine.recipe import RunRecipe
-from engine.recipes import Dino
-from engine.remedies import HARMLESS, NOT_FINITE
+from engine.remedies import HARMLESS
 from engine.run import Attempt, Refused, Run, checkpoint_step
-from engine.state import plain
 from engine.watchdog import Watchdog, caught_up
+from engine.ways_back import way_back
 from engine.words import count, plural
 
 EXIT = {"completed": 0, "failed": 1, "stopped": 130, "paused": 130}
 BRING_BACK = "bring it back, or train from its new place under another name (--set lineage=NAME)"
-LEARNED_BEFORE = (
-    "learned from other pictures than the data has now. Bring the old data back, "
-    "or train the changed data under another name (--set lineage=NAME)"
-)
-OTHER_LABELS = (
-    "learned from other labels than data.corrections gives now. Bring the old file of corrections back, "
-    "or train with the new one under another name (--set lineage=NAME)"
-)
-LEARNED_ELSEWHERE = (
-    "may have learned from the pictures that this run is tested on; "
-    "give both the same pictures, data.split_seed, data.test_share and data.val_share"
-)
 TICKS = 5000  # at most so many StepTaken events a run
-
-
-ROLLBACKS = 3  # a run: what three remedies have not helped, a fourth will not
 
 
 def train(run: Run) -> int:
@@ -90,13 +72,6 @@ def train(run: Run) -> int:
     return EXIT[finished.reason]
 
 
-def warm_up() -> None:
-    """Have torch import what it puts off until a process's first optimizer steps, which takes longer than torch itself."""
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    torch.optim.SGD([weight], lr=0.0).step()
-
-
 class Training:
     """One attempt at one run. `through` is the loop; the methods below it are its steps, in the order they are needed."""
 
@@ -111,7 +86,19 @@ class Training:
         self.finite = True  # so far as is known
         self.describes_first = False  # nobody wrote data.json before this attempt
         self.found: list[events.Diagnosed] = []  # by the watchdog, since it was last heeded
-        self.thaw: Callable[[], None] | None = None  # while the head learns alone: lets the rest learn too
+
+    def all(self, name: str, *arguments: Any) -> Any:
+        """Have every device's learner do the same; returns what ours gives back."""
+        self.company.tell(name, *arguments)
+        return getattr(self.learner, name)(*arguments)
+
+    @property
+    def method(self) -> Method:
+        return self.learner.method
+
+    @property
+    def last_batch(self) -> Batch:
+        return self.learner.last_batch
 
     def through(self) -> events.Finished:
         with contextlib.ExitStack() as leases:
@@ -142,11 +129,15 @@ class Training:
         """Recipe, device and data: the first attempt decides, later ones read."""
         known = decide.read(self.run)
         self.asked: RunRecipe = known.recipe if known else self.run.recipe()
-        decided = known.decided if known else decide.decide_place(self.asked)
-        slots, need = decide.slots_for(decided)
-        leases.enter_context(processes.lease(slots, need, self.run.name, self.wait_for))
-        torch.set_num_threads(decided.threads)
-        self.device = torch.device(decided.device)
+        self.devices = decide.devices_for(self.asked)
+        decided = known.decided if known else decide.decide_place(self.asked, self.devices)
+        slots, need = decide.slots_for(decided, self.devices)
+        held = leases.enter_context(processes.lease(slots, need, self.run.name, self.wait_for))
+        places = decide.places(decided, self.devices, held)
+        self.company = leases.enter_context(Company(self.run, places, self.desk.between))
+        threads = max(1, decided.threads // self.devices)
+        torch.set_num_threads(threads)
+        self.device = torch.device(places[0])
         if (fork := self.asked.fork).run:
             self.begin("preparing", f"forked from {fork.run} at step {count(fork.step)}")
         self.begin("preparing", f"reading {self.asked.data.title}")
@@ -158,6 +149,8 @@ class Training:
             raise Failed(str(error)) from None
         self.describe_data()
         self.known, self.decided = known, decided
+        self.company.meet()
+        self.company.tell("prepare", recipe.to_table(self.asked), threads)
         self.obey()
 
     def describe_data(self) -> None:
@@ -167,8 +160,8 @@ class Training:
         self.describes_first = not path.exists()
         if self.describes_first:
             processes.write_aside(path, msgspec.json.format(card, indent=1))
-        elif described(reading.content(path)) != described(card):
-            other = self._other(described(reading.content(path)))
+        elif sources.described(reading.content(path)) != sources.described(card):
+            other = self._other(sources.described(reading.content(path)))
             raise Failed(f"the data is not what this run began with: {path} describes {other}. Bring the old data back")
 
     def _other(self, before: dict[str, Any]) -> str:
@@ -177,87 +170,59 @@ class Training:
         return "pictures" if before.get("corrections") == now else f"other labels than {self.asked.data.corrections} gives"
 
     def build(self) -> None:
-        """Student, teacher, method, optimizer, schedule; what is still open is measured and effective.toml written."""
+        """What learns, on every device; what is still open is measured and effective.toml written."""
         resolved: dict[str, scaled.Why] = {}
         if self.known is None:  # what the recipe leaves to the pictures, and to a frozen teacher
             taught_by = decide.learned_by(self.run.workspace / self.asked.teacher) if self.asked.teacher else None
             self.asked, resolved = scaled.resolve(self.asked, facts_of(self.data, taught_by))
-        asked = self.asked
-        self.built_from = built_from(asked, self.data)
-        pinned = self.known.teacher if self.known else decide.pin_teacher(self.run, asked)
-        if pinned is not None:
-            decide.check_teacher(self.run, pinned)
-        try:
-            self.seed("initialisation", asked.seed, asked.generation)
-            student = self.built_from.network()
-            weights = self.start_from_file(student)
-            teacher = self.load_teacher(pinned) if pinned else None
-            method = methods.build(asked.method, student, teacher)
-        except RecipeErrors:  # which name their field whole
-            raise
-        except ValueError as error:
-            raise Failed(with_field(error)) from None
-        self.method: Method = method.to(self.device).train()
-        for network, size in method.readers():
-            if problem := models.reads(network, self.data.pictures.channels, size):
-                raise Failed(f"method: crops of {size} px do not fit this network: {problem}")
-        self.batches = Batches(self.data, asked, self.device, self.method.views_at)
-        self.refuse_lonely_pictures()
-        self.total_steps = asked.training.epochs * self.batches.per_epoch
+        plan, fresh = self.plan(), not self.attempt.step
+        self.company.tell("build", decide.to_table(plan), fresh)
+        self.learner = Learner(self.run, plan, self.data, self.device, fresh)
+        self.batches, self.total_steps = self.learner.batches, self.learner.total_steps
         self.log_every = max(1, self.total_steps // TICKS)
-        self.plan()
-        self.optimizer = optimizer_for(asked, self.method)
+        if (report := self.learner.report) is not None and plan.weights is not None:
+            weights = msgspec.structs.replace(plan.weights, format=report.format, share=round(report.share, 6))
+            plan = msgspec.structs.replace(plan, weights=weights)
+            self.tell_of_import(weights, report)
         if self.known is None:
             self.decided = self.measure_precision()
-            found = decide.Effective(recipe=asked, decided=self.decided, teacher=pinned, versions=decide.versions())
-            decide.write(self.run, msgspec.structs.replace(found, weights=weights), resolved)
-        if pinned is not None and scaled.kept_views(asked):
-            self.method.answers = self.keep_answers(pinned)
-        if pinned is not None:
+            decide.write(self.run, msgspec.structs.replace(plan, decided=self.decided), resolved)
+        self.all("keep_answers", self.decided.precision)
+        if (answers := self.method.answers) is not None:
+            self.begin("preparing", f"keeping the teacher's outputs in {answers.path.name}")
+        if (pinned := plan.teacher) is not None:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
 
-    def refuse_lonely_pictures(self) -> None:
-        """Raises Failed for BatchNorm over batches of one: also the smallest of an epoch's nearly equal portions counts."""
-        asked, student = self.asked, self.method.backbones()[0]
-        fewest = len(self.batches) // self.batches.per_epoch * recipe.fewest_crops(asked.method)
-        if fewest < 2 and not asked.model.freeze and any(isinstance(part, _BatchNorm) for part in student.modules()):
-            pictures = plural(len(self.batches), "training picture")
-            problem = f"of {pictures} in steps of {asked.training.batch} the smallest is 1, and 1 {recipe.LONELY}"
-            raise Failed(f"training.batch: {problem}; write {asked.training.batch + 1} or more")
+    def plan(self) -> decide.Effective:
+        """What every device builds from. Teacher and weights are pinned by the first attempt and held to what they were; a run
+        that has a checkpoint goes on from that, whatever became of a file, and so does a fork, which has one."""
+        known, workspace = self.known, self.run.workspace
+        teacher = known.teacher if known else decide.pin_teacher(self.run, self.asked)
+        if teacher is not None:
+            decide.check_teacher(self.run, teacher)
+            self.refuse_teacher(teacher)
+        weights = known.weights if known else decide.pin_weights(self.run, self.asked)
+        if weights is not None and not self.asked.fork.run and (weights.run or not self.attempt.step):
+            decide.check_weights(self.run, weights)
+        if weights is not None and not self.attempt.step:
+            sources.refuse_seen_tests(weights, workspace, self.data)
+        versions = known.versions if known else decide.versions()
+        return decide.Effective(recipe=self.asked, decided=self.decided, teacher=teacher, versions=versions, weights=weights)
+
+    def refuse_teacher(self, teacher: decide.Teacher) -> None:
+        """Raises Refused. What this attempt wrote down of the wrong data is taken back, else the old data is refused, too."""
+        try:
+            sources.refuse_teacher(teacher, self.run.workspace, self.asked, self.data)
+        except sources.OtherData:
+            if self.describes_first and self.known is None:
+                (self.run.folder / "data.json").unlink(missing_ok=True)
+            raise
 
     @property
     def begins_elsewhere(self) -> bool:
         """With weights that were made elsewhere, which may be worth something before the first step."""
         return bool(self.asked.model.weights)
-
-    def plan(self) -> None:
-        """What goes with the step, for us and for the method."""
-        self.schedules = rates.schedules(self.asked, self.batches.per_epoch)
-        self.method.plan(self.schedules, self.batches.per_epoch)
-
-    def start_from_file(self, student: torch.nn.Module) -> decide.Weights | None:
-        """Weights from elsewhere into the fresh network. A run that has a checkpoint goes on from that, whatever became of a
-        file; a run that it starts from is held to what it was, as a teacher is, except by a fork, which has a checkpoint."""
-        pinned, asked = self.known.weights if self.known else decide.pin_weights(self.run, self.asked), self.asked.model
-        if pinned is not None and not self.asked.fork.run and (pinned.run or not self.attempt.step):
-            decide.check_weights(self.run, pinned)
-        if pinned is not None and not self.attempt.step:
-            self.refuse_seen_tests(pinned)
-            path = pinned.file(self.run.workspace)
-            report = imported.start_from(student, path, asked.freeze, asked.partial, pinned.called)
-            pinned = msgspec.structs.replace(pinned, format=report.format, share=round(report.share, 6))
-            self.tell_of_import(pinned, report)
-        if asked.freeze:
-            imported.freeze_backbone(student)
-        return pinned
-
-    def refuse_seen_tests(self, pinned: decide.Weights) -> None:
-        """Raises Refused for weights that learned from these very pictures, cut otherwise. Other pictures may be anything."""
-        theirs = _tested_on(Run(self.run.workspace / pinned.run).data() or {}) if pinned.run else (None, None)
-        ours = _tested_on(self.data.card())
-        if theirs[0] == ours[0] and theirs[1] != ours[1]:
-            raise Refused(f"model.weights: {pinned.run} {LEARNED_ELSEWHERE}")
 
     def tell_of_import(self, pinned: decide.Weights, report: imported.Imported) -> None:
         """A sentence among the events, every tensor in the artifact."""
@@ -268,89 +233,26 @@ class Training:
         self.attempt.save_artifact("import-report", content, 0, 0.0, "json")
         self.obey()
 
-    def load_teacher(self, pinned: decide.Teacher) -> torch.nn.Module:
-        folder = pinned.folder(self.run.workspace)
-        theirs, ours = Run(folder.parents[1]).data() or {}, self.data.card()
-        taught, by_heads = Run(folder.parents[1]).recipe(), isinstance(self.asked.method, recipe.UNTAUGHT)
-        if not by_heads and not getattr(METHODS[tag_of(type(taught.method))], "classifies", True):
-            raise Refused(
-                f"teacher: {pinned.run} learned without labels and knows no classes; give it a classifier in a run of its own: "
-                f'model.weights = "{pinned.run}@{pinned.step}", model.freeze = true'
-            )
-        if not by_heads and theirs.get("classes") != ours["classes"]:
-            raise Refused(f"teacher: {pinned.run} knows the classes {theirs.get('classes')}, the data has {ours['classes']}")
-        if _shape(theirs) != _shape(ours):
-            raise Refused(f"teacher: {pinned.run} reads pictures of {_shape(theirs)}, the data has {_shape(ours)}")
-        if _tested_on(theirs) != _tested_on(ours):  # it may have learned from what this one is tested on
-            self.refuse_data(pinned, LEARNED_BEFORE if self.asked.generation else LEARNED_ELSEWHERE)
-        if self.asked.generation:
-            self.refuse_changed_data(pinned, taught, theirs, ours)
-        return load_frozen(pinned, self.run.workspace, by_heads)
-
-    def refuse_changed_data(
-        self, pinned: decide.Teacher, taught: RunRecipe, theirs: dict[str, Any], ours: dict[str, Any]
-    ) -> None:
-        """Raises Refused where a teacher of the same lineage learned from other data than its student would: then what the
-        student gains or loses is not the method's. Every file may be edited between two generations."""
-        if theirs.get("corrections") != ours.get("corrections"):
-            self.refuse_data(pinned, OTHER_LABELS)
-        if _trained_on(theirs) != _trained_on(ours):
-            self.refuse_data(pinned, LEARNED_BEFORE)
-        for field in ("label_noise", "label_noise_seed"):
-            before, now = getattr(taught.data, field), getattr(self.asked.data, field)
-            if before != now:
-                problem = f"learned with data.{field} = {before:g}, this run has {now:g}; write {before:g}"
-                self.refuse_data(pinned, f"{problem}, or train it under another name (--set lineage=NAME)")
-
-    def refuse_data(self, pinned: decide.Teacher, why: str) -> NoReturn:
-        """Raises Refused. What this attempt wrote down of the wrong data is taken back, else the old data is refused, too."""
-        if self.describes_first and self.known is None:
-            (self.run.folder / "data.json").unlink(missing_ok=True)
-        raise Refused(f"teacher: {pinned.run} {why}")
-
-    def keep_answers(self, teacher: decide.Teacher) -> Answers:
-        """Where the frozen teacher's outputs are kept. Everything that one of them depends on is in the name of its file."""
-        asked, data, card = self.asked, self.data, self.data.card()
-        about = {
-            "teacher": teacher.sha256,
-            "build": checkpoint.read_state(teacher.folder(self.run.workspace)).build,
-            "data": [card[name] for name in ("files_sha256", "mean", "std", "channels", "size")],
-            "train": card["split"]["train"],
-            "augment": asked.augment,
-            "order": [asked.order_seed, asked.training.batch],  # numbers that are computed together depend on each other
-            "compute": [self.device.type, self.decided.precision, self.decided.threads if self.device.type == "cpu" else 0],
-        }
-        folder = self.run.workspace / "data"
-        answers = Answers(folder, about, self.batches, scaled.kept_views(asked), data.classes)
-        self.begin("preparing", f"keeping the teacher's outputs in {answers.path.name}")
-        return answers
-
     def measure_precision(self) -> decide.Decided:
         """Time whole steps on a twin, so that the student that will be trained stays as it was initialised."""
-        if self.asked.compute.precision == "auto":
-            self.begin("measuring", "measuring whether bfloat16 is faster for this model")
-        before = {name: tensor.detach().clone() for name, tensor in self.method.state_dict().items()}
+        if self.asked.compute.precision != "auto":
+            return decide.decide_precision(self.asked, self.decided, lambda precision: None)
+        self.begin("measuring", "measuring whether bfloat16 is faster for this model")
+        self.all("remember")
 
         def one(precision: str) -> None:
             self.obey()
-            with in_precision(precision, self.device):
-                loss, _ = self.method.loss(self.batches.at(0, 0), 0)
-            loss.backward()
-            self.method.zero_grad(set_to_none=True)
+            self.all("try_step", precision)
 
         decided = decide.decide_precision(self.asked, self.decided, one)
-        self.method.load_state_dict(before)  # running statistics moved
+        self.all("restore")
         return decided
 
     def resume(self) -> None:
         """From the checkpoint the attempt was opened at; from the initialisation if there is none."""
         self.step = self.attempt.step
         if self.step:
-            folder = self.run.folder / "checkpoints" / f"step-{self.step:08d}"
-            state = checkpoint.read_state(folder)
-            self.load_weights(folder)
-            checkpoint.load_optimizer(folder, state, self.optimizer)
-            self.meter.restore(state.partial, self.device)
+            self.meter.restore(self.all("load", self.step), self.device)
             self.saved_at = self.step
         so_far = self.attempt.state
         shared = shares_memory(*self.method.backbones())
@@ -365,7 +267,6 @@ class Training:
         for change in self.changes:
             if change.step < self.step:
                 self.apply(change.field, change.value)
-        self.set_rates()
         per_epoch, decided = self.batches.per_epoch, self.decided
         self.attempt.record(
             events.Prepared(
@@ -375,42 +276,31 @@ class Training:
                 log_every=self.log_every,
                 device=decided.device,
                 device_reason=decided.device_reason,
-                device_memory_gib=device_memory_gib(self.device),
+                device_memory_gib=decide.device_memory_gib(self.device),
                 precision=decided.precision,
                 threads=decided.threads,
                 pictures=len(self.batches),
+                devices=self.devices,
             )
         )
         if not any(artifact.kind == "probe-pictures" for artifact in self.attempt.state.artifacts):
             self.save_arrays("probe-pictures", self.probed.pictures())
-        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+        self.begin_tick()
         self.ready = True
-
-    def load_weights(self, folder: Path) -> None:
-        try:
-            self.method.load_weights(checkpoint.load_weights(folder))
-        except (KeyError, RuntimeError) as error:
-            raise Refused(f"{folder} does not hold the weights of this network: {error}") from None
 
     # ---- a step ---------------------------------------------------------------------------------------------------------
 
     def take_step(self) -> None:
         if self.step + 1 in self.attempt.state.skips:
             return self.pass_over()
-        began = time.perf_counter()
         epoch, place = divmod(self.step, self.batches.per_epoch)
-        batch = self.batches.at(epoch, place)
-        self.waited_s += time.perf_counter() - began
         if place == 0:
             self.tell_of_crops(epoch)
         self.warm_head(epoch)
-        self.set_rates()
-        self.seed("step", self.asked.seed, self.step)  # dropout too is a function of the step
-        values = learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, self.decided.precision)
+        values = self.all("take", self.step)
         self.step += 1
         self.attempt.step = self.step
-        self.seen += len(batch.labels_B)
-        self.last_batch = batch
+        self.seen += self.last_batch.portion.whole
         self.meter.add(values)
         if self.step % self.log_every == 0:
             self.tick()
@@ -423,15 +313,13 @@ class Training:
             self.attempt.record(events.PhaseBegan(name="training", detail=f"crops of {sizes} px from epoch {epoch + 1} on"))
 
     def warm_head(self, epoch: int) -> None:
-        """The head alone learns in the first epochs: a function of the epoch, so that a resumed run does the same."""
-        warming, n = epoch < self.asked.model.head_epochs, self.asked.model.head_epochs
-        if warming and self.thaw is None:
-            self.thaw = imported.freeze_backbone(self.method.student)
-            self.attempt.record(events.PhaseBegan(name="training", detail=f"the head learns alone until epoch {n} is done"))
-        elif not warming and self.thaw is not None:
-            self.thaw()
-            self.thaw = None
-            self.attempt.record(events.PhaseBegan(name="training", detail=f"the whole network learns from epoch {n + 1} on"))
+        """Have the head learn alone in the first epochs, and then the rest too."""
+        alone, last = self.learner.warms_head(self.step), self.asked.model.head_epochs
+        if alone != (self.learner.thaw is not None):
+            self.all("warm_head", alone)
+            until = f"the head learns alone until epoch {last} is done"
+            said = until if alone else f"the whole network learns from epoch {last + 1} on"
+            self.attempt.record(events.PhaseBegan(name="training", detail=said))
 
     def pass_over(self) -> None:
         """A step without learning: its batch has done harm once."""
@@ -440,28 +328,21 @@ class Training:
         if self.step % self.log_every == 0 and self.meter.steps:
             self.tick()
 
-    def set_rates(self) -> None:
-        now = self.scheduled(self.step)
-        decay = now.get("schedule/weight_decay", self.asked.optimizer.weight_decay)
-        for group in self.optimizer.param_groups:
-            group["lr"] = now["schedule/lr"] * self.method.rate_share(group, self.step)
-            group["weight_decay"] = decay if group["decays"] else 0.0
-
-    def scheduled(self, step: int) -> dict[str, float]:
-        return {name: value(step) for name, value in self.schedules.items()}
-
     def tick(self) -> None:
         """End the tick; what has arrived from the device by now is recorded."""
         seconds = time.perf_counter() - self.tick_began
         own = {
-            **self.scheduled(self.step - 1),
+            **self.learner.scheduled(self.step - 1),
             "throughput/images_per_s": self.seen / seconds,
-            "throughput/data_wait": min(1.0, self.waited_s / seconds),
-            "memory/gib": _memory_gib(self.device),
+            "throughput/data_wait": min(1.0, self.learner.waited_s / seconds),
+            "memory/gib": decide.memory_gib(self.device),
         }
         self.meter.tick((self.step, own))
         self.record_ticks(self.meter.ready())
-        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+        self.begin_tick()
+
+    def begin_tick(self) -> None:
+        self.tick_began, self.learner.waited_s, self.seen = time.perf_counter(), 0.0, 0
 
     def record_ticks(self, ticks: Iterator[tuple[tuple[int, dict[str, float]], dict[str, float]]]) -> None:
         for (step, own), means in ticks:
@@ -476,9 +357,10 @@ class Training:
         """Raises Ill for a loss or gradient that is not finite, before anything is saved over the last good checkpoint."""
         if all(np.isfinite(value) for value in means.values()):
             return
-        index = self.last_batch.index_B.numpy()
-        batch = {"pictures": self.last_batch.pictures_BCHW.float().cpu().numpy(), "index": index}
-        path = self.save_arrays("nonfinite", {**batch, "labels": self.last_batch.labels_B.cpu().numpy()})
+        whole = self.learner.whole_batch()
+        index = whole.index_B.numpy()
+        batch = {"pictures": whole.pictures_BCHW.float().cpu().numpy(), "index": index}
+        path = self.save_arrays("nonfinite", {**batch, "labels": whole.labels_B.cpu().numpy()})
         first = max(1, step - self.log_every + 1)
         self.attempt.record(events.LossNotFinite(first_step=first, last_step=self.step, pictures=index.tolist(), path=path))
         self.finite = False
@@ -503,11 +385,7 @@ class Training:
             raise Leave("paused", str(ill))
         if self.asked.watch.policy != "roll_back":
             raise ill
-        before = self.attempt.state.rollbacks
-        if len(before) >= ROLLBACKS:
-            tried = ", ".join(f"to step {count(back.to_step)} for {plain(back.verdict)}" for back in before)
-            raise Failed(f"{ill}; going back {ROLLBACKS} times has not helped ({tried})")
-        back = self.way_back(ill.diagnosis)
+        back = way_back(self.run, self.attempt.state, self.asked, ill, self.step)
         if not back.skip and not back.changes:
             raise Leave("paused", f"{ill}; nothing that can change at work would help")
         checkpoint.forget_after(self.run, back.to_step)  # first: else the next attempt would begin where this one fell ill
@@ -517,33 +395,10 @@ class Training:
         self.attempt.sync()
         self.begin_again(back.to_step)
 
-    def way_back(self, found: events.Diagnosed) -> events.RolledBack:
-        """To the newest full checkpoint from before its first sign, past the batch that is to blame or with another setting."""
-        healthy = checkpoint.newest_valid(self.run, until=found.since)
-        skip = list(range(found.since + 1, found.step + 1)) if found.verdict == NOT_FINITE else []
-        again = any(back.verdict == found.verdict for back in self.attempt.state.rollbacks)
-        return events.RolledBack(
-            step=self.step,
-            to_step=checkpoint.read_state(healthy).step if healthy else 0,
-            verdict=found.verdict,
-            skip=skip,
-            changes={} if skip and not again else next(filter(self.is_possible, (one.changes for one in found.remedies)), {}),
-        )
-
-    def is_possible(self, changes: dict[str, Any]) -> bool:
-        """Whether a run at work can take these, and one of them is news to it."""
-        now, changed = recipe.flat(recipe.to_table(self.asked)), self.asked
-        try:
-            for name, value in changes.items():
-                changed = recipe.changed(changed, name, value)
-        except RecipeErrors:
-            return False
-        return set(changes) <= set(commands.CHANGEABLE) and any(now[name] != value for name, value in changes.items())
-
     def begin_again(self, step: int) -> None:
         """What the next attempt would do, within this one."""
-        self.ready, self.finite, self.found, self.thaw = False, True, [], None
-        del self.batches, self.method, self.optimizer, self.probed  # room for their successors
+        self.ready, self.finite, self.found = False, True, []
+        del self.batches, self.learner, self.probed  # room for their successors
         self.known = decide.read(self.run)
         assert self.known is not None
         self.asked, self.meter, self.saved_at = self.known.recipe, Meter(), -1
@@ -582,7 +437,7 @@ class Training:
             self.prune()
         if self.desk.leave_after_epoch and not last:
             raise Leave("stopped", f"after epoch {epoch}")
-        self.tick_began, self.waited_s, self.seen = time.perf_counter(), 0.0, 0
+        self.begin_tick()
 
     def probe(self) -> None:
         for split, values in during(self.probed):
@@ -605,8 +460,10 @@ class Training:
         self.record_ticks(self.meter.flush())
         partial = self.meter.partial()
         self.check_finite(self.step, partial)
-        state = checkpoint.State(self.step, self.epoch_at(self.step), self.attempt.number, self.built_from, {}, partial=partial)
-        folder = checkpoint.save(self.run, state, self.method.weights(), self.optimizer)
+        self.all("settle")
+        built_from, epoch = self.learner.built_from, self.epoch_at(self.step)
+        state = checkpoint.State(self.step, epoch, self.attempt.number, built_from, {}, partial=partial)
+        folder = checkpoint.save(self.run, state, self.method.weights(), self.learner.optimizer)
         if self.saved_at != self.step:
             size = sum(file.stat().st_size for file in folder.iterdir())
             path = f"checkpoints/{folder.name}"
@@ -673,20 +530,10 @@ class Training:
             self.attempt.record(events.Changed(step=self.step, field=wish.field, value=wish.value))
 
     def apply(self, field: str, value: float | int | bool | str) -> None:
-        self.asked = self.watchdog.asked = recipe.changed(self.asked, field, value)
-        self.method.asked = self.asked.method
-        self.plan()
+        self.all("apply", field, value)
+        self.asked = self.watchdog.asked = self.learner.asked
 
     # ---- small things ---------------------------------------------------------------------------------------------------
-
-    def seed(self, purpose: str, *coordinates: int) -> None:
-        """What torch.manual_seed does, for the devices in use only: that takes a stack trace for each GPU there might be."""
-        number = generator_seed(purpose, *coordinates)
-        torch.default_generator.manual_seed(number)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed_all(number)
-        elif self.device.type == "mps":
-            torch.mps.manual_seed(number)
 
     def begin(self, phase: str, detail: str) -> None:
         self.attempt.record(events.PhaseBegan(name=phase, detail=detail))
@@ -719,103 +566,3 @@ class Training:
 
     def epoch_at(self, step: int) -> float:
         return round(step / self.batches.per_epoch, 6)
-
-
-def load_frozen(pinned: decide.Teacher, workspace: Path, by_heads: bool) -> torch.nn.Module:
-    """A teacher as its checkpoint has it; one that learned without labels answers with its heads. Raises Refused."""
-    folder = pinned.folder(workspace)
-    teacher = checkpoint.read_state(folder).build.network()
-    if by_heads:
-        learned = decide.read(Run(folder.parents[1]))
-        return methods.headed(pinned.run, learned and learned.recipe.method, teacher, checkpoint.load_kept(folder))
-    checkpoint.load_model(folder, teacher)
-    return teacher
-
-
-def learn(
-    method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int, clip: float, precision: str
-) -> dict[str, Tensor]:
-    """One step of training: loss, gradient, clip, update. Returns what can be shown of it."""
-    portion = batch.portion
-    with in_precision(precision, batch.pictures_BCHW.device), distributed.holding(portion):
-        loss, values = method.loss(batch, step)
-    (loss if portion.share == 1 else loss * portion.share).backward()
-    gradients = [weight.grad for _, weight in method.trained() if weight.grad is not None]
-    values = distributed.add_up(gradients, values, portion.share)
-    norm = method.clip(clip)
-    method.before_optimizer(step)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    method.after_step(step)
-    return {**values, "grad/norm": norm}
-
-
-def shares_memory(student: torch.nn.Module, teacher: torch.nn.Module | None) -> bool:
-    """Whether one learns from itself."""
-    ours, theirs = (
-        {weight.data_ptr() for weight in network.parameters()} for network in (student, teacher or torch.nn.Module())
-    )
-    return bool(ours & theirs)
-
-
-def in_precision(name: str, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
-
-
-def built_from(asked: RunRecipe, data: Prepared) -> Build:
-    """What a recipe's network is built from, on this data."""
-    options = msgspec.to_builtins(asked.model)
-    for name in recipe.BEGINS:
-        options.pop(name, None)
-    return Build(options.pop("name"), max(1, data.classes), data.pictures.channels, data.size, options)
-
-
-def facts_of(data: Prepared, taught_by: Dino | None = None) -> scaled.Facts:
-    return scaled.Facts(len(data.split.train), data.size, data.pictures.channels, data.classes, taught_by)
-
-
-def with_field(error: ValueError) -> str:
-    """A network's refusal, with the recipe's field in front: the size of the pictures is the data's."""
-    return f"{'data' if str(error).startswith('size:') else 'model'}.{error}"
-
-
-def optimizer_for(asked: RunRecipe, method: Method) -> torch.optim.Optimizer:
-    wanted = asked.optimizer
-    groups = method.parameter_groups(wanted.weight_decay)
-    if isinstance(wanted, recipe.Sgd):
-        return torch.optim.SGD(groups, momentum=wanted.momentum, nesterov=wanted.momentum > 0)
-    return torch.optim.AdamW(groups)
-
-
-def described(card: bytes) -> dict[str, Any]:
-    """What data.json says of the pictures; nothing of one that is damaged. Older ones do not say how many differ."""
-    with contextlib.suppress(msgspec.MsgspecError):
-        return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None, "distinct": None}
-    return {}
-
-
-def _tested_on(card: dict[str, Any]) -> tuple[Any, Any]:
-    return card.get("files_sha256"), card.get("split", {}).get("test")
-
-
-def _trained_on(card: dict[str, Any]) -> tuple[Any, Any]:
-    """Which pictures were learned from and chosen by."""
-    split = card.get("split", {})
-    return split.get("train"), split.get("val")
-
-
-def _shape(card: dict[str, Any]) -> str:
-    return " x ".join(map(str, [card.get("channels"), *card.get("size", ())]))
-
-
-def _memory_gib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    return processes.resident_bytes() / 2**30
-
-
-def device_memory_gib(device: torch.device) -> float:
-    """What the whole device has; a CPU has what the machine has."""
-    if device.type == "cuda":
-        return float(torch.cuda.get_device_properties(device).total_memory) / 2**30
-    return processes.machine_bytes() / 2**30

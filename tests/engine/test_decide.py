@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import tomlkit
+import torch
 import toys
 
-from engine import decide, recipe, scaled
+from engine import decide, processes, recipe, scaled
 from engine.fields import RecipeErrors
 from engine.recipe import RunRecipe
 from engine.run import Refused, Run, Workspace
@@ -94,3 +96,36 @@ def test_that_a_damaged_value_is_refused_by_name(run: Run, there: str, instead: 
     with pytest.raises((Refused, RecipeErrors)) as refused:
         decide.read(run)
     assert str(path) in str(refused.value)
+
+
+# ---- several devices ----------------------------------------------------------------------------------------------------
+
+
+def shared_by(devices: int, *changes: str) -> decide.Decided:
+    return decide.decide_place(next(toys.single("compute.device=cpu", *changes).runs())[0], devices)
+
+
+def test_that_devices_on_a_cpu_have_a_core_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "free_cores", lambda: 4)
+    monkeypatch.setattr(processes, "free_slots", lambda slots: 1)
+    assert shared_by(1).threads == 1 and shared_by(3).threads == 3, "which it waits for"
+    slots, need = decide.slots_for(shared_by(1), 3)  # one that began alone goes on with three
+    assert (slots, need) == (decide.core_slots(), 3)
+    assert decide.places(shared_by(3), 3, slots[:3]) == ["cpu"] * 3
+    with pytest.raises(Refused, match=r"compute.devices: 5 are more than this machine has \(4 cores\); write 4 or less"):
+        decide.slots_for(shared_by(1), 5)
+    with pytest.raises(Refused, match=r"compute.threads: 2 is less than one for each of 3 devices; write 0, or 3"):
+        shared_by(3, "compute.threads=2")
+
+
+def test_that_devices_are_the_gpus_that_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    on_gpus = msgspec.structs.replace(DECIDED, device="cuda")
+    slots, need = decide.slots_for(on_gpus, 2)
+    assert (slots, need) == (["cuda-0", "cuda-1", "cuda-2", "cuda-3"], 2)
+    assert decide.places(on_gpus, 2, ["cuda-1", "cuda-3"]) == ["cuda:1", "cuda:3"]
+    assert decide.slots_for(on_gpus) == (["cuda-0"], 1) and decide.places(on_gpus, 1, ["cuda-0"]) == ["cuda"]
+    with pytest.raises(Refused, match=r"compute.devices: 5 are more than this machine has \(4 GPUs\)"):
+        decide.slots_for(on_gpus, 5)
+    with pytest.raises(Refused, match=r"compute.devices: 2 are more than this machine has \(one device\)"):
+        decide.slots_for(msgspec.structs.replace(DECIDED, device="mps"), 2)

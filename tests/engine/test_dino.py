@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine import models, rates, recipe, train
+from engine import learner, models, rates, recipe
 from engine.data.batch import Batch
 from engine.methods import METHODS
 from engine.methods.dino import Dino, views
@@ -69,7 +69,7 @@ def steps(found: Dino, wanted: recipe.Recipe, seen: list[Batch], first: int = 0)
         for group in optimizer.param_groups:
             group["lr"] = found.schedules["schedule/lr"](step)
             group["weight_decay"] = found.schedules["schedule/weight_decay"](step) if group["decays"] else 0.0
-        said.append(train.learn(found, optimizer, batch, step, wanted.optimizer.clip, "float32"))
+        said.append(learner.learn(found, optimizer, batch, step, wanted.optimizer.clip, "float32"))
     return said
 
 

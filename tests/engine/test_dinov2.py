@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import models, rates, recipe, train
+from engine import learner, models, rates, recipe
 from engine.data.batch import Batch
 from engine.methods import METHODS
 from engine.methods.dinov2 import Dinov2, layer_of
@@ -52,7 +52,7 @@ def steps(found: Dinov2, wanted: recipe.Recipe, first: int = 0, count: int = STE
         for group in optimizer.param_groups:
             group["lr"] = found.schedules["schedule/lr"](step) * found.rate_share(group, step)
         torch.manual_seed(step)
-        train.learn(found, optimizer, batch(step), step, wanted.optimizer.clip, "float32")
+        learner.learn(found, optimizer, batch(step), step, wanted.optimizer.clip, "float32")
     return optimizer
 
 

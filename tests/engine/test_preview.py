@@ -11,10 +11,10 @@ from engine import methods, preview, rates, scaled
 from engine.data.order import generator_seed
 from engine.data.prepared import Batches, prepare
 from engine.fields import RecipeErrors
+from engine.learner import built_from, facts_of
 from engine.preview import Previewer, Wish
 from engine.recipe import RecipeFile
 from engine.run import Refused
-from engine.train import built_from, facts_of
 from tests import toys
 
 SMALL = ("data.name=creatures", "data.pictures=60", "data.size=32", "training.epochs=4", "training.batch=16")

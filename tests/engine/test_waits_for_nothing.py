@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import models, rates, recipe, train
+from engine import learner, models, rates, recipe
 from engine.data import crops
 from engine.data.batch import Batch
 from engine.data.crops import View
@@ -63,9 +63,9 @@ def tag(wanted: recipe.RunRecipe) -> str:
 def two_steps(wanted: recipe.RunRecipe, teacher: torch.nn.Module | None) -> dict[str, Tensor]:
     method = build(wanted.method, network(), teacher).to(META).train()
     method.plan(rates.schedules(wanted, 2), 2)
-    optimizer = train.optimizer_for(wanted, method)
+    optimizer = learner.optimizer_for(wanted, method)
     for step in range(3):  # in the last one nothing is frozen
-        values = train.learn(method, optimizer, batch(wanted), step, 3.0, "float32")
+        values = learner.learn(method, optimizer, batch(wanted), step, 3.0, "float32")
     return values
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,9 @@ def toy_file(folder: Path, *changes: str) -> Path:
     return path
 
 
-def filial(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """The command line as a person has it: its exit code and what it said."""
-    command = processes.python("engine", *map(str, arguments))
+def filial(*arguments: str | Path, command: Sequence[str] = (), **options: object) -> subprocess.CompletedProcess[str]:
+    """The command line as a person has it, or as another `command` starts it: its exit code and what it said."""
+    command = [*(command or processes.python("engine")), *map(str, arguments)]
     environment = {**processes.environment(), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options)  # type: ignore[call-overload,no-any-return]
 

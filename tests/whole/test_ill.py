@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import Died, die_at, toy, weights  # type: ignore[import-not-found]
 
-from engine import events
+from engine import events, learner
 from engine import train as room
 from engine.events import Remedy
 from engine.run import Run, Workspace
@@ -34,7 +34,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
     """Makes learning in these steps end in weights that are not numbers; gives the steps that were learned in."""
 
     def at(*steps: int) -> list[int]:
-        original, learned = room.learn, []
+        original, learned = learner.learn, []
 
         def learn(method: Any, optimizer: Any, batch: Any, step: int, *rest: Any) -> dict[str, torch.Tensor]:
             values = original(method, optimizer, batch, step, *rest)
@@ -46,7 +46,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
                 values["train/loss"] = torch.tensor(math.nan)
             return values
 
-        monkeypatch.setattr(room, "learn", learn)
+        monkeypatch.setattr(learner, "learn", learn)
         return learned
 
     return at

@@ -246,10 +246,11 @@ def test_that_seeding_a_step_draws_what_torchs_own_seeding_draws(workspace):
     import torch
 
     from engine.data.order import generator_seed
+    from engine.learner import Learner
 
-    training = room.Training.__new__(room.Training)
-    training.device = torch.device("cpu")
-    training.seed("step", 3, 7)
+    learner = Learner.__new__(Learner)
+    learner.device = torch.device("cpu")
+    learner.seed("step", 3, 7)
     drawn = torch.rand(5)
     torch.manual_seed(generator_seed("step", 3, 7))
     assert torch.equal(drawn, torch.rand(5))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as torchs
 
-from engine import distributed, losses, models, rates, recipe, train
+from engine import distributed, learner, losses, models, rates, recipe
 from engine.data.batch import Batch
 from engine.distributed import portion_of
 from engine.methods import build
@@ -148,12 +148,12 @@ def learned(name: str) -> Found:
     method = build(wanted.method, network(name, 0), teacher).train()
     distributed.normalise_together(method)
     method.plan(rates.schedules(wanted, 2), 2)
-    optimizer = train.optimizer_for(wanted, method)
+    optimizer = learner.optimizer_for(wanted, method)
     crops = ((2, 8), (2, 4)) if name.startswith("dino") else ((1, 8),)
     shown = []
     for step in range(STEPS):
         torch.manual_seed(step)
-        values = train.learn(method, optimizer, pictures(step, crops), step, 0.5, "float32")
+        values = learner.learn(method, optimizer, pictures(step, crops), step, 0.5, "float32")
         shown.append({name: value.item() for name, value in values.items()})
     weights = {f"{part}/{name}": tensor for part, kept in method.weights().items() for name, tensor in kept.items()}
     return {"shown": shown, "weights": {name: tensor.detach().clone() for name, tensor in weights.items()}}
