@@ -51,6 +51,12 @@ def begin(asked: Recipe) -> tuple[float, int]:
     return anchor.rate, anchor.batch
 
 
+def origin(asked: Recipe) -> tuple[str, str]:
+    """Where that rate is from, in a sentence, and by which law it usually goes: "linear" or "root"."""
+    anchor = scaled.anchor_of(asked)
+    return f"To begin with: {anchor.origin}. {anchor.law_origin}, by the {anchor.law} law.", anchor.law
+
+
 def rounded(value: float) -> float:
     """As a person would write it: three digits."""
     return float(f"{value:.3g}")

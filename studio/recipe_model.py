@@ -27,6 +27,7 @@ UNDOS = 500  # steps that can be taken back
 _EMPTY = re.compile(r"^'' is not [^;]*;")
 NEEDED = ("optimizer", "schedule", "model")  # tables that a method brings along
 ACROSS = 6  # patches at least, so that attention has something to choose from
+NO_FOLDER = "no folder yet"  # stands in for the pictures until some are chosen
 GENERATIONS = (0, 1)  # tried in turn when another method does not take as many as there are
 
 
@@ -102,6 +103,11 @@ class OpenRecipe:
     def unsaved(self) -> bool:
         """Whether closing the window would lose something."""
         return self.text != self._now.saved
+
+    @property
+    def lacks_pictures(self) -> bool:
+        """Whether `last` is what is written but for its pictures, which nobody has chosen yet."""
+        return getattr(self.last.data, "path", "") == NO_FOLDER and set(self.errors) == {"data.path"}
 
     @property
     def file(self) -> RecipeFile | None:
@@ -391,6 +397,8 @@ class OpenRecipe:
         if not self.errors:
             self.last = recipe.parse(Recipe, _whole(self.table, self.path))
             self.errors = _not_there(self.last)
+        elif (but_for_pictures := _with_stand_in(self.table, self.errors)) is not None:
+            self.last = but_for_pictures
         elif not hasattr(self, "last"):
             self.last = recipe.read(FIRST).recipe
 
@@ -456,6 +464,18 @@ def _errors(table: Mapping[str, Any]) -> dict[str, str]:
             found.setdefault(error.field, _EMPTY.sub("is empty;", error.problem))
         return found
     return {}
+
+
+def _with_stand_in(table: Mapping[str, Any], errors: Mapping[str, str]) -> Recipe | None:
+    """The recipe as it stands where nothing is wrong but that no pictures have been chosen yet, as in a preset for a person's
+    own: its schedules and checks are to be seen all the same."""
+    data = table.get("data")
+    if set(errors) != {"data.path"} or not isinstance(data, Mapping):
+        return None
+    try:
+        return recipe.parse(Recipe, {**table, "data": {**data, "path": NO_FOLDER}})  # type: ignore[no-any-return]
+    except RecipeErrors:
+        return None
 
 
 def _not_there(asked: Recipe) -> dict[str, str]:

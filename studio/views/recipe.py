@@ -156,7 +156,7 @@ class RecipeView(QWidget):
         """Everything from the document. Rows and curves that are the same are left as they are."""
         asked, facts = self.open.last, self._facts()
         errors = self._all_errors()
-        if not self.open.errors:
+        if not self.open.errors or self.open.lacks_pictures:
             said = recipe_checks.checks(asked, facts)
             held_up = [check for check in said if check.tone == "bad"]
             self._checks = [*held_up, *self._measuring.rows(asked), *said[len(held_up) :]]
@@ -232,6 +232,7 @@ class RecipeView(QWidget):
         self.head.show_words(recipe_words.where(self.open), lead, rest, bad=bool(refused))
         why_not = f"{lead}{rest}." if self.open.errors else f"{blocked[0]}." if blocked else self._clash()
         self.head.offer(not why_not, why_not)
+        self.head.preview.setEnabled(not self.open.lacks_pictures)
 
     def _show_before(self) -> None:
         """An earlier run's schedules behind the recipe's; read whole first where only a brief of it is at hand."""
@@ -486,7 +487,8 @@ class RecipeView(QWidget):
 
     def calculate(self) -> None:
         """A learning rate for this batch, a momentum for a half-life: what is used is written into its field."""
-        self.sums = CalculatorsDialog(self.open.last, self._facts().steps_per_epoch, self)
+        facts = self._facts()
+        self.sums = CalculatorsDialog(facts.numbers or self.open.last, facts.steps_per_epoch, self)
         self.sums.used.connect(self._use_sum)
         self.sums.open()  # no other recipe can be opened below it, whose field it would write
 

@@ -34,6 +34,7 @@ class CalculatorsDialog(QDialog):
         self.use_linear, self.use_root, self.use_momentum = (theme.dress(QPushButton(), small=True) for _ in range(3))
         self.epochs, self.steps, self.per_step = (QLineEdit() for _ in range(3))
         self.apart, self.back = (theme.dress(QLabel(), small=True, prose=True) for _ in range(2))
+        self._origin, self._usual = calculators.origin(asked)
         self._lay_out(calculators.has_momentum(asked))
         known, at = calculators.begin(asked)
         for field, value in ((self.rate, f"{known:g}"), (self.at, str(at)), (self.batch, str(asked.training.batch))):
@@ -60,7 +61,9 @@ class CalculatorsDialog(QDialog):
 
     def _use_rate(self, law: str) -> None:
         if self.rates is not None:
-            self.used.emit(RATE, calculators.rounded(getattr(self.rates, law)))
+            value = calculators.rounded(getattr(self.rates, law))
+            self.used.emit(RATE, value)
+            self.apart.setText(f"{RATE} is {words.rate(value)} now.")
 
     # ---- the momentum -------------------------------------------------------------------------------------------------
 
@@ -94,6 +97,11 @@ class CalculatorsDialog(QDialog):
         self.use_momentum.setText(f"Use {self.momentum:.10g}" if self.momentum is not None else "Use")
         self.use_momentum.setEnabled(self.momentum is not None)
 
+    def _use_momentum(self) -> None:
+        if self.momentum is not None:
+            self.used.emit(MOMENTUM, self.momentum)
+            self.back.setText(f"{MOMENTUM} is {self.momentum:.10g} now.")
+
     # ---- how it is made -----------------------------------------------------------------------------------------------
 
     def _lay_out(self, with_momentum: bool) -> None:
@@ -118,11 +126,14 @@ class CalculatorsDialog(QDialog):
         card, form = Card("Learning rate", RATE), QFormLayout()
         _add(form, "A rate known to work", self.rate)
         _add(form, "at pictures a step", self.at)
+        origin = theme.dress(QLabel(self._origin), small=True, muted=True)
+        origin.setWordWrap(True)
+        form.addRow(origin)
         _add(form, "Pictures a step here", self.batch)
         for button, law, name in ((self.use_linear, "linear", "Linear law"), (self.use_root, "root", "Root law")):
             button.clicked.connect(lambda _=False, law=law: self._use_rate(law))
             button.setAccessibleDescription(f"{name}: writes {RATE}")
-            form.addRow(name, button)
+            form.addRow(f"{name}, usual here" if law == self._usual else name, button)
         self.use_linear.setToolTip(
             f"The rate goes with the batch: Goyal et al. 2017, DINO (rates for {calculators.LINEAR_BATCH})"
         )
@@ -142,9 +153,7 @@ class CalculatorsDialog(QDialog):
         self.epochs.textEdited.connect(self._from_epochs)
         self.steps.textEdited.connect(self._from_steps)
         self.per_step.textEdited.connect(self._from_momentum)
-        self.use_momentum.clicked.connect(
-            lambda: self.used.emit(MOMENTUM, self.momentum) if self.momentum is not None else None
-        )
+        self.use_momentum.clicked.connect(self._use_momentum)
         form.addRow("", self.use_momentum)
         card.body.addLayout(form)
         card.body.addWidget(self.back)

@@ -543,6 +543,31 @@ def test_that_a_calculated_rate_is_written_into_its_field_and_can_be_undone(qtbo
     assert view.open.last.optimizer.lr == before
 
 
+def test_that_the_calculators_begin_with_what_auto_comes_to_and_say_what_they_have_written(view: RecipeView) -> None:
+    view._take_preset("dino-creatures")
+    view.calculate()
+    assert view.sums.per_step.text() == "0.9961", "as beside the field"
+    view.sums.epochs.setText("2")
+    view.sums.epochs.textEdited.emit("2")
+    view.sums.use_momentum.click()
+    assert view.open.last.method.momentum == view.sums.momentum
+    assert view.sums.back.text() == f"method.momentum is {view.sums.momentum:.10g} now."
+
+
+def test_that_a_preset_whose_pictures_are_not_chosen_yet_shows_its_own_schedules_and_sums(
+    view: RecipeView, helper: Helper
+) -> None:
+    view._take_preset("dino-pictures")
+    assert view.open.errors.keys() == {"data.path"} and not view.head.start.isEnabled() and not view.head.preview.isEnabled()
+    names = [plot.accessibleName() for plot in view.schedules.plots if plot.isVisible()]
+    assert names == ["Learning rate", "Weight decay"], "the others wait for the pictures"
+    assert not any("digit" in row.title.text() for row in view.checks.rows if row.isVisible())
+    view.calculate()
+    assert view.sums.momentum_card.isVisibleTo(view.sums)
+    view.measure()
+    assert helper.asked == [], "there is nothing to measure"
+
+
 def test_that_a_grid_of_the_recipe_is_in_the_queue(qtbot: QtBot, view: RecipeView, session: Session) -> None:
     view.add_grid()
     view.grid.rows[0].values.setText("0.1,0.05")
