@@ -102,6 +102,8 @@ class Company:
             self._clear_up()
 
     def _part(self) -> None:
+        if not self._met:
+            return
         with contextlib.suppress(RuntimeError):  # one has died, but nothing more was wanted of it
             self.tell("end")
         for child in self._children.values():

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 
 from engine import decide, lighter, methods, processes, rates, scaled
+from engine.data.batch import Batch
 from engine.data.prepared import Batches, Prepared, prepare
 from engine.failures import is_out_of_memory
 from engine.fields import tag_of
@@ -89,9 +90,11 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
     lineage = file.recipe
     runs = (run for run, _ in islice(file.runs(), 1 + min(1, lineage.generations)))
     asked, *student = (_with_file(run, data_folder.parent) for run in runs)
-    decided = decide.decide_place(asked)
+    devices = decide.devices_for(asked)
+    decided = decide.decide_place(asked, devices)
+    decide.slots_for(decided, devices)
     beside = _beside(decided.device)
-    torch.set_num_threads(1 if beside and decided.device == "cpu" else decided.threads)
+    torch.set_num_threads(1 if beside and decided.device == "cpu" else max(1, decided.threads // devices))
     tell(0.05, "reading the pictures")
     data = prepare(asked, data_folder, lambda done, total: tell(*_reading(done, total)))
     outside = _outside_teacher(asked, data_folder.parent)
@@ -112,7 +115,7 @@ def _measure(file: RecipeFile, data_folder: Path, tell: Tell) -> dict[str, Any]:
         "seconds_per_run": each.run_s,
         "seconds_first_run": first.run_s,
         "seconds_all": len(lineage.seeds) * (first.run_s + lineage.generations * each.run_s),
-        "includes": INCLUDES,
+        "includes": INCLUDES if devices == 1 else f"{INCLUDES}, nor what the {devices} devices tell each other",
         "beside": beside,
         "device": decided.device,
         "device_reason": decided.device_reason,
@@ -195,7 +198,7 @@ class Twin:
         return sum(self.method.views_at(epoch) != views for epoch in range(self.asked.training.epochs))
 
     def take_step(self, precision: str) -> None:
-        batch = self.batches.at(*divmod(self.step, self.batches.per_epoch))
+        batch = first_part(self.batches.at(*divmod(self.step, self.batches.per_epoch)), decide.devices_for(self.asked))
         learn(self.method, self.optimizer, batch, self.step, self.asked.optimizer.clip, precision)
         self.step += 1
 
@@ -212,6 +215,14 @@ class Twin:
         work()
         self.wait()
         return time.perf_counter() - began
+
+
+def first_part(batch: Batch, devices: int) -> Batch:
+    """What one of several devices has of a step: the largest part there is."""
+    if devices == 1:
+        return batch
+    rows = slice(0, -(-len(batch.index_B) // devices))
+    return Batch(tuple(view_VBCHW[:, rows] for view_VBCHW in batch.views), batch.labels_B[rows], batch.index_B[rows])
 
 
 def _teacher(asked: RunRecipe, theirs: RunRecipe, data: Prepared) -> nn.Module:

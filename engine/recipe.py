@@ -772,6 +772,9 @@ def _contradictions(recipe: Experiment) -> Iterator[RecipeError]:
             "" if isinstance(recipe.model, Timm) else ', or a network without it, such as model.name = "vit"'
         )
         yield RecipeError("training.batch", f"{recipe.training.batch} {LONELY}; {remedy}")
+    if (devices := recipe.compute.devices) > recipe.training.batch:
+        problem = f"{devices} cannot share the steps of training.batch = {recipe.training.batch}"
+        yield RecipeError("compute.devices", f"{problem}; write {recipe.training.batch} or less")
     if isinstance(recipe.method, Dinov2):
         yield from _dinov2_contradictions(recipe.method, recipe)
     if isinstance(recipe.method, Dino):

@@ -137,6 +137,22 @@ def test_that_a_run_beside_it_is_named_and_left_its_cores(tmp_path: Path) -> Non
     assert measured(tmp_path)["beside"] == []
 
 
+def test_that_several_devices_are_measured_by_the_part_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "free_cores", lambda: 3)
+    seen, original = set(), cost.learn
+
+    def learn(method: Any, optimizer: Any, batch: Any, *rest: Any) -> Any:
+        seen.add((len(batch.pictures_BCHW), len(batch.labels_B), len(batch.index_B)))
+        return original(method, optimizer, batch, *rest)
+
+    monkeypatch.setattr(cost, "learn", learn)
+    found = measured(tmp_path, "compute.threads=3", "compute.devices=3")
+    assert seen == {(3, 3, 3)}, "of eight"
+    assert found["threads"] == 1 and found["includes"].endswith("nor what the 3 devices tell each other")
+    with pytest.raises(Refused, match=r"compute.devices: 4 are more than this machine has \(3 cores\); write 3 or less"):
+        measured(tmp_path, "compute.threads=0", "compute.devices=4")
+
+
 def test_that_too_little_memory_is_said_of_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 byte")
@@ -151,6 +167,7 @@ def test_that_too_little_memory_is_said_of_the_batch(tmp_path: Path, monkeypatch
     [
         ("data.probe=[5000]", "data.probe: 5000 is outside"),
         ("compute.threads=1000", "compute.threads: 1000 is more than"),
+        ("compute.devices=2", "compute.threads: 1 is less than one for each of 2 devices; write 0, or 2"),
         ("data.train_size=5000", "data.train_size: 5,000 cannot be had"),
     ],
 )

@@ -187,6 +187,10 @@ def test_that_the_defaults_together_are_a_recipe() -> None:
             "model.partial: true, but a frozen backbone must be whole; write model.partial = false",
         ),
         (
+            ["training.batch=8", "compute.devices=9"],
+            "compute.devices: 9 cannot share the steps of training.batch = 8; write 8 or less",
+        ),
+        (
             ["training.batch=1"],
             "training.batch: 1 picture leaves BatchNorm nothing to compare it with: its statistics would be those of this one "
             'picture; write 2 or more, or a network without it, such as model.name = "vit"',

@@ -644,6 +644,8 @@ def advice(asked: Recipe, **facts: Any) -> list[recipe_checks.Check]:
         (["model={name='vit', patch=8}"], "One patch is the whole picture", "warn"),
         (["compute.precision=bfloat16"], "bfloat16 on a CPU", "warn"),
         (["compute.threads=64"], "64 threads are too many", "warn"),
+        (["compute.device=cpu", "compute.devices=48"], "48 devices are more than there are", "bad"),
+        (["compute.device=cpu", "compute.devices=2"], "Devices are meant to be GPUs", "warn"),
         (["data.train_size=1500"], "1,500 training pictures cannot be had", "bad"),
         (["data.test_share=0.02"], "Only 36 test pictures", "warn"),
         (["data.label_noise=0.9"], "wrong on purpose", "warn"),
