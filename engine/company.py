@@ -96,7 +96,7 @@ class Company:
         try:
             if error is None:
                 self._part()
-            elif isinstance(error, RuntimeError) and (lost := self._lost(LAST_WORDS_S if is_of_company(error) else 0)):
+            elif isinstance(error, RuntimeError) and (lost := self._explained(error)):
                 raise Failed(lost) from error
         finally:
             self._clear_up()
@@ -118,6 +118,17 @@ class Company:
             distributed.destroy_process_group()  # of NCCL's it might wait for what never comes; this process ends soon
         shutil.rmtree(self._meeting, ignore_errors=True)
 
+    def _explained(self, error: RuntimeError) -> str:
+        """What one of the others has to do with it; empty for an error of our own."""
+        of_company = is_of_company(error)
+        what = "has not answered for too long" if "timed out" in str(error).lower() else "cannot be reached any more"
+        return self._lost(LAST_WORDS_S if of_company else 0) or (f"another device {what}; {self._kept()}" if of_company else "")
+
+    def _kept(self) -> str:
+        step = self._run.newest_valid_step()
+        kept = f"step {count(step)} is saved" if step else "no checkpoint was saved yet"
+        return f"{kept}, and `filial resume {self._run.name}` goes on from there"
+
     def _lost(self, patience_s: float = 0.0) -> str:
         """Who of the company has ended unasked, and why, as the last words of a run; empty if nobody has."""
         deadline = time.monotonic() + patience_s
@@ -125,9 +136,7 @@ class Company:
             for rank in range(1, len(self._devices)):
                 if why := self._end_of(rank):
                     where = f"the process of device {rank + 1} of {len(self._devices)}"
-                    step = self._run.newest_valid_step()
-                    kept = f"step {count(step)} is saved" if step else "no checkpoint was saved yet"
-                    return f"{where} {why}; {kept}, and `filial resume {self._run.name}` goes on from there"
+                    return f"{where} {why}; {self._kept()}"
             if time.monotonic() >= deadline:
                 return ""
             time.sleep(0.05)

@@ -299,9 +299,7 @@ def _compute(asked: Recipe, facts: Known) -> Iterator[Check]:
         reason = f"This machine has {words.plural(facts.cores, 'core')}; more threads than that wait for each other."
         yield Check("warn", f"{compute.threads} threads are too many", reason, _use("Use auto", "compute.threads", 0))
     if compute.device == "cpu" and compute.devices > facts.cores:
-        reason = (
-            f"On the CPU each is a process with a core of its own, and this machine has {words.plural(facts.cores, 'core')}."
-        )
+        reason = f"On the CPU each has a core of its own, and this machine has {words.plural(facts.cores, 'core')}."
         yield Check("bad", f"{compute.devices} devices are more than there are", reason, _use("Use 1", "compute.devices", 1))
     elif compute.device == "cpu" and compute.devices > 1:
         reason = "On the CPU each is a process that keeps all pictures. One process with as many threads waits for nobody."

@@ -614,6 +614,8 @@ def agreeing(table: dict[str, Any]) -> dict[str, Any]:
     table["schedule"]["warmup_epochs"] = 0.5
     if table.get("training", {}).get("batch") == 1:  # BatchNorm
         table["training"]["batch"] = 2
+    if devices := table.get("compute", {}).get("devices"):  # each wants a picture of a step
+        table["compute"]["devices"] = min(devices, table.get("training", {}).get("batch", 64))
     return {**table, "data": data}
 
 
