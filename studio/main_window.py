@@ -41,7 +41,8 @@ from studio.later import Later
 from studio.leaving import Leaving, what_goes_on
 from studio.pages import Pages, Views
 from studio.preferences import Preferences
-from studio.recipe_model import OpenRecipe, Snapshot
+from studio.recipe_model import OpenRecipe
+from studio.recipe_presets import Snapshot
 from studio.session import Session
 from studio.settings import Emptying, Settings
 from studio.strip_model import strip_words

@@ -1,7 +1,7 @@
 """Which fields a form shows for a recipe as it stands, in what order and groups, and how a value is written and read.
 
 Drawn from the recipe's structs alone: a new method, model or data set brings its fields, and they appear here without a
-change. What a document holds and what is refused in it is recipe_model.py's; advice is recipe_checks.py's.
+change. What a document holds is recipe_document.py's, what is refused in it recipe_refused.py's; advice is recipe_checks.py's.
 """
 
 import re

@@ -6,9 +6,8 @@ before, and what a save writes is what was seen. A value that is refused stays i
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,20 @@ from tomlkit.items import Item
 from engine import processes, recipe, scaled
 from engine.fields import TAG, Field, RecipeError, RecipeErrors, tag_of
 from engine.recipe import Recipe, RecipeFile, Unlabelled
-from studio import recipe_fields
+from studio import recipe_document, recipe_fields, recipe_presets, recipe_refused
 from studio.recipe_fields import Layout
+from studio.recipe_presets import Snapshot
 
 LINEAGE = "lineage"
 FIRST = "born-again-digits"  # the preset a new window begins with
 UNDOS = 500  # steps that can be taken back
-_EMPTY = re.compile(r"^'' is not [^;]*;")
 NEEDED = ("optimizer", "schedule", "model")  # tables that a method brings along
 ACROSS = 6  # patches at least, so that attention has something to choose from
-NO_FOLDER = "no folder yet"  # stands in for the pictures until some are chosen
 GENERATIONS = (0, 1)  # tried in turn when another method does not take as many as there are
 
 
 class ChangedOnDisk(Exception):
     """The file is not as it was read: somebody else wrote to it. Saved only on a person's word."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that undo brings back."""
-
-    text: str
-    preset: str = ""  # the shipped recipe it began with; empty for a file
-    path: Path | None = None
-    saved: str = ""  # what the file held when it was read or written last
-    name: str = ""  # of a text that is neither a preset nor a file: the run it comes from
-    origin: str = ""  # what it was like there
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ class OpenRecipe:
 
     def __init__(self, preset: str = FIRST) -> None:
         self._own: Mapping[str, int] = {}  # what a person has instead of every preset's value
-        self._now = _preset(preset)
+        self._now = recipe_presets.preset(preset)
         self._past: list[Snapshot] = []
         self._future: list[Snapshot] = []
         self._typing = ""  # the field whose typing goes into one step
@@ -107,7 +93,7 @@ class OpenRecipe:
     @property
     def lacks_pictures(self) -> bool:
         """Whether `last` is what is written but for its pictures, which nobody has chosen yet."""
-        return getattr(self.last.data, "path", "") == NO_FOLDER and set(self.errors) == {"data.path"}
+        return getattr(self.last.data, "path", "") == recipe_refused.NO_FOLDER and set(self.errors) == {"data.path"}
 
     @property
     def file(self) -> RecipeFile | None:
@@ -119,7 +105,7 @@ class OpenRecipe:
 
     def whole_text(self) -> str:
         """The text with data.path from the root on, for whoever reads it from another place."""
-        return _with_whole_path(self.text, self.path)
+        return recipe_refused.with_whole_path(self.text, self.path)
 
     def value(self, field: Field) -> Any:
         return recipe_fields.value_in(self.table, field)
@@ -131,7 +117,7 @@ class OpenRecipe:
         """What is not as in the preset, or in the file as it was saved."""
         fields = [each for each in recipe_fields.in_force(self.table) if each.path not in recipe_fields.NOT_ASKED]
         found = (Changed(field, self.before(field), self.value(field)) for field in fields)
-        return [one for one in found if not same(one.before, one.now)]
+        return [one for one in found if not recipe_document.same(one.before, one.now)]
 
     def before(self, field: Field) -> Any:
         """What the preset or the saved file has; the default where it has another kind of table."""
@@ -142,7 +128,7 @@ class OpenRecipe:
 
     def _is_other_kind(self, path: str) -> bool:
         table = path.rpartition(".")[0]
-        return bool(table) and _kinds(self._compared_text()).get(table) != self.kinds.get(table)
+        return bool(table) and recipe_document.kinds(self._compared_text()).get(table) != self.kinds.get(table)
 
     def stray(self) -> list[tuple[str, str]]:
         """What is refused and has no row in the form: fields that do not exist, an unknown method."""
@@ -168,10 +154,10 @@ class OpenRecipe:
         for path, value in values:
             table, _, key = path.rpartition(".")
             if key == TAG and (before := self.kinds.get(table)) not in (None, value):
-                self._other_kinds[table, str(before)] = _table_text(document, table)
-            _put(document, path, value)
+                self._other_kinds[table, str(before)] = recipe_document.table_text(document, table)
+            recipe_document.put(document, path, value)
             if key == TAG:
-                _drop_strays(document, table)
+                recipe_document.drop_strays(document, table)
         self._step(replace(self._now, text=tomlkit.dumps(document)), typing)
 
     def choose(self, path: str, kind: str) -> None:
@@ -181,8 +167,8 @@ class OpenRecipe:
         if kind == before:
             return
         document = tomlkit.parse(self.text)
-        self._other_kinds[table, before] = _table_text(document, table)
-        _put_table(document, table, self._other_kinds.get((table, kind)) or f'{TAG} = "{kind}"\n')
+        self._other_kinds[table, before] = recipe_document.table_text(document, table)
+        recipe_document.put_table(document, table, self._other_kinds.get((table, kind)) or f'{TAG} = "{kind}"\n')
         if table == "method":
             self._fit_training(document, before, kind)
             self._fit_generations(document, before, kind)
@@ -198,10 +184,10 @@ class OpenRecipe:
         given = {_compared_name(base.preset), _name_of_folder(self.table.get("data"))}
         body = tomlkit.document()
         for key, value in values.items():
-            body[key] = _item(value)
-        _put_table(document, "data", tomlkit.dumps(body))
+            body[key] = recipe_document.item(value)
+        recipe_document.put_table(document, "data", tomlkit.dumps(body))
         if base.preset and document.get(LINEAGE) in given and (name := _name_of_folder(values)):
-            _put(document, LINEAGE, name)
+            recipe_document.put(document, LINEAGE, name)
         self._step(replace(base, text=tomlkit.dumps(document)))
 
     def _preset_for(self, data: str) -> Snapshot:
@@ -210,8 +196,9 @@ class OpenRecipe:
             method = tag_of(recipe.UNTAUGHT[0])  # whoever learns classes cannot use them
         if not self.preset or self.path is not None or self.unsaved or here == data:
             return self._now
-        fitting = (name for name in presets().get(method, []) if _kinds(_shipped_text(name)).get("data") == data)
-        return _preset(next(fitting, self.preset), self._own)
+        of_method = recipe_presets.presets().get(method, [])
+        fitting = (name for name in of_method if _kinds_of(name).get("data") == data)
+        return recipe_presets.preset(next(fitting, self.preset), self._own)
 
     def reset(self, path: str) -> None:
         """One field as in the preset; a kind that was changed brings its whole table back."""
@@ -222,10 +209,10 @@ class OpenRecipe:
             self._reset_table(path.removesuffix(f".{TAG}"))
             return
         document = tomlkit.parse(self.text)
-        if not self._is_other_kind(path) and _holds(self._compared(), path):
-            _put(document, path, self.before(field))
+        if not self._is_other_kind(path) and recipe_document.holds(self._compared(), path):
+            recipe_document.put(document, path, self.before(field))
         else:
-            _drop(document, path)
+            recipe_document.drop(document, path)
         text, compared = tomlkit.dumps(document), self._compared_text()
         self._step(replace(self._now, text=compared if text.split() == compared.split() else text))
 
@@ -237,7 +224,7 @@ class OpenRecipe:
         compared = tomlkit.parse(self._compared_text())
         document = tomlkit.parse(self.text)
         if table in compared:
-            _put_table(document, table, _table_text(compared, table))
+            recipe_document.put_table(document, table, recipe_document.table_text(compared, table))
         else:
             document.pop(table, None)
         if table == "method" and "generations" in compared:
@@ -255,21 +242,21 @@ class OpenRecipe:
                 if text is None:
                     document.pop(table, None)
                 else:
-                    _put_table(document, table, text)
+                    recipe_document.put_table(document, table, text)
         if averages != [False, True]:
             return
-        preset = next(iter(presets().get(kind) or presets()[recipe_fields.AVERAGES[0]]))
-        needed = tomlkit.parse(_shipped_text(preset))
+        preset = next(iter(recipe_presets.presets().get(kind) or recipe_presets.presets()[recipe_fields.AVERAGES[0]]))
+        needed = tomlkit.parse(recipe_presets.shipped_text(preset))
         tables = [table for table in NEEDED if table != "model" or not _has_attention(document)]
-        self._set_aside = {table: _table_text(document, table) if table in document else None for table in tables}
+        self._set_aside = {name: recipe_document.table_text(document, name) if name in document else None for name in tables}
         for table in tables:
-            _put_table(document, table, _table_text(needed, table))
+            recipe_document.put_table(document, table, recipe_document.table_text(needed, table))
         if "model" in tables:
-            _put(document, "model.patch", _fitting_patch(document))
-        if not self._other_kinds.get(("method", kind)) and method_of(preset) == kind:
-            _put_table(document, "method", _table_text(needed, "method"))
+            recipe_document.put(document, "model.patch", _fitting_patch(document))
+        if not self._other_kinds.get(("method", kind)) and recipe_presets.method_of(preset) == kind:
+            recipe_document.put_table(document, "method", recipe_document.table_text(needed, "method"))
             if str(document.get("data", {}).get(TAG, "digits")) == "digits":
-                _put(document, "method.flip", 0.0)  # a mirrored 2 is no 2
+                recipe_document.put(document, "method.flip", 0.0)  # a mirrored 2 is no 2
 
     def _fit_generations(self, document: tomlkit.TOMLDocument, before: str, kind: str) -> None:
         """As many generations as the method takes: those it had when it was chosen last, else the fewest it does not refuse."""
@@ -280,8 +267,8 @@ class OpenRecipe:
         remembered = self._other_generations.get(kind, here)
         for count in (remembered, *GENERATIONS):
             if count != document.get("generations", 0):
-                _put(document, "generations", count)
-            if not {"generations", "method.name"} & set(_errors(document.unwrap())):
+                recipe_document.put(document, "generations", count)
+            if not {"generations", "method.name"} & set(recipe_refused.errors(document.unwrap())):
                 return
 
     # ---- undo -------------------------------------------------------------------------------------------------------------
@@ -324,14 +311,14 @@ class OpenRecipe:
     # ---- presets and files ------------------------------------------------------------------------------------------------
 
     def take_preset(self, name: str) -> None:
-        self._step(_preset(name, self._own))
+        self._step(recipe_presets.preset(name, self._own))
 
     def use_own(self, own: Mapping[str, int]) -> None:
         """A person's own values for every preset taken from now on; one in which nothing was changed begins anew with them."""
         untouched = bool(self.preset) and self.path is None and not self.unsaved
         self._own = dict(own)
         if untouched:
-            self._now = _preset(self.preset, self._own)
+            self._now = recipe_presets.preset(self.preset, self._own)
             self._read()
 
     def open_text(self, text: str, name: str, lineage: str = "") -> None:
@@ -342,7 +329,7 @@ class OpenRecipe:
         recipe.plain_table(text, name)
         document = tomlkit.parse(text)
         if lineage:
-            _put(document, LINEAGE, lineage)
+            recipe_document.put(document, LINEAGE, lineage)
         self._step(Snapshot(tomlkit.dumps(document), name=name, origin=text))
 
     def resume(self, kept: Snapshot) -> None:
@@ -392,138 +379,31 @@ class OpenRecipe:
         """Everything that follows from the text."""
         self.table: dict[str, Any] = recipe.plain_table(self.text, self.name)
         self.layout: Layout = recipe_fields.layout(self.table)
-        self.kinds: dict[str, Any] = _kinds(self.text)
-        self.errors: dict[str, str] = _errors(self.table)
+        self.kinds: dict[str, Any] = recipe_document.kinds(self.text)
+        self.errors: dict[str, str] = recipe_refused.errors(self.table)
         if not self.errors:
-            self.last = recipe.parse(Recipe, _whole(self.table, self.path))
-            self.errors = _not_there(self.last)
-        elif (but_for_pictures := _with_stand_in(self.table, self.errors)) is not None:
+            self.last = recipe.parse(Recipe, recipe_refused.whole(self.table, self.path))
+            self.errors = recipe_refused.not_there(self.last)
+        elif (but_for_pictures := recipe_refused.with_stand_in(self.table, self.errors)) is not None:
             self.last = but_for_pictures
         elif not hasattr(self, "last"):
             self.last = recipe.read(FIRST).recipe
 
     def _compared_text(self) -> str:
         if self.preset:
-            return _shipped_text(self.preset)
+            return recipe_presets.shipped_text(self.preset)
         return self._now.saved or self._now.origin
 
     def _compared(self) -> dict[str, Any]:
-        return _table_of(self._compared_text())
+        return recipe_document.table_of(self._compared_text())
 
 
-# ---- documents -----------------------------------------------------------------------------------------------------------
-
-
-def method_of(preset: str) -> str:
-    """The method of a recipe that comes with Filial, by which presets are grouped. It may still lack its pictures."""
-    return str(_kinds(_shipped_text(preset))["method"])
-
-
-def presets() -> dict[str, list[str]]:
-    """The recipes that come with Filial by their method."""
-    found: dict[str, list[str]] = {}
-    for name in recipe.shipped():
-        found.setdefault(method_of(name), []).append(name)
-    return found
-
-
-@cache
-def _shipped_text(name: str) -> str:
-    return recipe.shipped_text(name)
-
-
-def _preset(name: str, own: Mapping[str, int] | None = None) -> Snapshot:
-    """A recipe that comes with Filial, with a person's own values in it: they count as changed from the preset."""
-    text = _shipped_text(name)
-    if own:
-        document = tomlkit.parse(text)
-        for path, value in own.items():
-            if recipe_fields.value_in(_table_of(text), _field(path)) != value:
-                _put(document, path, value)
-        text = tomlkit.dumps(document)
-    return Snapshot(text, preset=name, saved=text)
-
-
-@cache
-def _field(path: str) -> Field:
-    return next(field for field in recipe_fields.in_force({}) if field.path == path)
-
-
-@lru_cache(maxsize=64)
-def _table_of(text: str) -> dict[str, Any]:
-    return recipe.plain_table(text)
-
-
-def _errors(table: Mapping[str, Any]) -> dict[str, str]:
-    """What is refused, by field; of several sentences about one field the first."""
-    try:
-        recipe.parse(Recipe, table)
-    except RecipeErrors as refused:
-        found: dict[str, str] = {}
-        for error in refused.errors:
-            found.setdefault(error.field, _EMPTY.sub("is empty;", error.problem))
-        return found
-    return {}
-
-
-def _with_stand_in(table: Mapping[str, Any], errors: Mapping[str, str]) -> Recipe | None:
-    """The recipe as it stands where nothing is wrong but that no pictures have been chosen yet, as in a preset for a person's
-    own: its schedules and checks are to be seen all the same."""
-    data = table.get("data")
-    if set(errors) != {"data.path"} or not isinstance(data, Mapping):
-        return None
-    try:
-        return recipe.parse(Recipe, {**table, "data": {**data, "path": NO_FOLDER}})  # type: ignore[no-any-return]
-    except RecipeErrors:
-        return None
-
-
-def _not_there(asked: Recipe) -> dict[str, str]:
-    """Pictures and weights that are not where the recipe says; looked for only if all else is right."""
-    missing = {error.field: error.problem for error in recipe.folders_missing(asked.data)}
-    if asked.data.corrections and not Path(asked.data.corrections).is_file():
-        missing["data.corrections"] = f"{asked.data.corrections} is no file; choose one, or leave it empty to correct nothing"
-    for table in ("model", "teacher_model"):
-        weights = recipe.file_of_weights(getattr(asked, table))
-        if weights and not Path(weights).is_file():
-            missing[f"{table}.weights"] = f"{weights} is no file; choose one, or leave it empty to start at random"
-    return missing
-
-
-def _whole(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
-    """As RecipeFile reads it: relative paths start where the file lies."""
-    made = dict(table)
-    for path, where in _places(table, file).items():
-        name, _, key = path.partition(".")
-        made[name] = {**made[name], key: where}
-    return made
-
-
-def _with_whole_path(text: str, file: Path | None) -> str:
-    places = _places(recipe.plain_table(text), file)
-    if not places:
-        return text
-    document = tomlkit.parse(text)
-    for path, where in places.items():
-        _put(document, path, where)
-    return tomlkit.dumps(document)
-
-
-def _places(table: Mapping[str, Any], file: Path | None) -> dict[str, str]:
-    """The folders and files that a recipe names, from the root on, by their fields."""
-    parts = ((name, key, table.get(name, {})) for name, key in recipe.NAMED_FILES)
-    found = ((f"{name}.{key}", part.get(key)) for name, key, part in parts if isinstance(part, Mapping))
-    start = file.parent if file else Path()
-    found = ((path, where) for path, where in found if not (path.endswith(".weights") and _is_run(where)))
-    return {path: recipe.whole_path(where, start) for path, where in found if isinstance(where, str)}
-
-
-def _is_run(weights: object) -> bool:
-    return isinstance(weights, str) and bool(recipe.run_of_weights(weights)[0])
+def _kinds_of(preset: str) -> dict[str, Any]:
+    return recipe_document.kinds(recipe_presets.shipped_text(preset))
 
 
 def _compared_name(preset: str) -> object:
-    return _table_of(_shipped_text(preset)).get(LINEAGE) if preset else None
+    return recipe_document.table_of(recipe_presets.shipped_text(preset)).get(LINEAGE) if preset else None
 
 
 def _name_of_folder(data: Any) -> str:
@@ -531,53 +411,6 @@ def _name_of_folder(data: Any) -> str:
     path = data.get("path") if isinstance(data, Mapping) else None
     words_ = re.findall(r"[A-Za-z0-9._]+", Path(path).name) if isinstance(path, str) else []
     return "-".join(words_)[:40].strip("-._")
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values mean the same: a list and a tuple, 1 and 1.0, but never 1 and true."""
-    return bool(_plain(one) == _plain(other)) and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _item(value: Any) -> Item:
-    if isinstance(value, Item):
-        return value
-    made: Item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
-    return made
-
-
-def _put(document: tomlkit.TOMLDocument, path: str, value: Any) -> None:
-    """Set a value where it stands, with its comment; a table that is not there yet is made."""
-    *tables, key = path.split(".")
-    place: Any = document
-    for table in tables:
-        if not isinstance(place.get(table), Mapping):
-            place[table] = tomlkit.table()
-        place = place[table]
-    place[key] = _item(value)
-
-
-def _drop(document: tomlkit.TOMLDocument, path: str) -> None:
-    """Take a value away, and with its last value a table in which nothing else is written."""
-    table, _, key = path.rpartition(".")
-    place: Any = document.get(table) if table else document
-    if place is None or key not in place:
-        return
-    del place[key]
-    if table and not str(place.as_string()).strip():
-        del document[table]
-
-
-def _drop_strays(document: tomlkit.TOMLDocument, table: str) -> None:
-    """Take away what the kind of a table has no field for; of a kind that nobody knows, nothing."""
-    fields = {field.path: field for field in recipe_fields.in_force(document.unwrap())}
-    kind = fields.get(f"{table}.{TAG}")
-    known = fields if kind and document[table].get(TAG) in kind.choices else {f"{table}.{key}" for key in document[table]}
-    for key in [key for key in document.get(table, ()) if f"{table}.{key}" not in known]:
-        _drop(document, f"{table}.{key}")
 
 
 def _has_attention(document: tomlkit.TOMLDocument) -> bool:
@@ -591,42 +424,6 @@ def _fitting_patch(document: tomlkit.TOMLDocument) -> int:
     side = data.get("size", None) or (scaled.DIGITS_PX if data.get(TAG, "digits") == "digits" else recipe.Creatures().size)
     side = side if isinstance(side, int) and side > 0 else scaled.DIGITS_PX
     return int(2 ** max(1, (side // ACROSS).bit_length() - 1))
-
-
-@lru_cache(maxsize=64)
-def _kinds(text: str) -> dict[str, Any]:
-    """Which kind each table is of, by its path."""
-    table = recipe.plain_table(text)
-    choosers = filter(recipe_fields.is_choice_of_kind, recipe_fields.in_force(table))
-    return {field.path.removesuffix(f".{TAG}"): recipe_fields.value_in(table, field) for field in choosers}
-
-
-def _holds(table: Mapping[str, Any], path: str) -> bool:
-    place: Any = table
-    for part in path.split("."):
-        if not isinstance(place, Mapping) or part not in place:
-            return False
-        place = place[part]
-    return True
-
-
-def _table_text(document: tomlkit.TOMLDocument, table: str) -> str:
-    """The body of a table as it is written, comments and all."""
-    held = document.get(table)
-    if held is None:
-        return ""
-    body = tomlkit.document()
-    for key, value in held.items():
-        body.add(key, value)
-    return held.as_string() if isinstance(held, tomlkit.items.Table) else tomlkit.dumps(body)
-
-
-def _put_table(document: tomlkit.TOMLDocument, table: str, body: str) -> None:
-    """A table anew, in the place of the old one and with the empty line that parts it from the next."""
-    old = document.get(table)
-    ends = old.as_string()[len(old.as_string().rstrip()) :] if isinstance(old, tomlkit.items.Table) else "\n"
-    made = tomlkit.parse(f"[{table}]\n{body.rstrip()}\n{ends[1:]}")[table]
-    document[table] = made
 
 
 def _text_of_file(path: Path) -> str:
@@ -645,23 +442,3 @@ def _is_other(path: Path, known: str) -> bool:
         return False
     except (OSError, UnicodeDecodeError):
         return True
-
-
-# ---- names ---------------------------------------------------------------------------------------------------------------
-
-
-def taken(file: RecipeFile, there: Mapping[str, recipe.RunRecipe | None]) -> bool:
-    """Whether runs of this name exist with another recipe; `there`: the workspace's runs by name."""
-    return any(name in there and there[name] != one for one, _ in file.runs() for name in [one.run])
-
-
-def already(file: RecipeFile, there: Mapping[str, recipe.RunRecipe | None]) -> int:
-    """How many of its runs exist with this very recipe."""
-    return sum(there.get(one.run) == one for one, _ in file.runs())
-
-
-def free_name(lineage: str, names: Sequence[str]) -> str:
-    """ "digits-2": the first name with a number that no lineage has."""
-    head, _, tail = lineage.rpartition("-")
-    stem = head if head and tail.isdecimal() else lineage
-    return next(name for number in range(2, 100_000) if (name := f"{stem}-{number}") not in names)

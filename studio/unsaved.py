@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from engine import processes
-from studio.recipe_model import Snapshot
+from studio.recipe_presets import Snapshot
 
 
 def path() -> Path:

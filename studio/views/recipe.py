@@ -4,15 +4,14 @@ Holds no numbers of its own. The document is recipe_model.py's, what is said of 
 Session queues and starts, the Assistant measures.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QEvent, QSize, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from engine import recipe, words
 from engine.fields import Field, RecipeErrors
@@ -23,8 +22,9 @@ from studio import (
     recipe_before,
     recipe_checks,
     recipe_command,
+    recipe_document,
     recipe_fields,
-    recipe_model,
+    recipe_presets,
     recipe_words,
     theme,
 )
@@ -32,7 +32,10 @@ from studio.assistant import Assistant
 from studio.form_words import field_words
 from studio.measuring import Measuring
 from studio.recipe_checks import Check, Known
-from studio.recipe_model import LINEAGE, ChangedOnDisk, OpenRecipe, Snapshot
+from studio.recipe_files import RecipeFiles
+from studio.recipe_model import LINEAGE, Changed, OpenRecipe
+from studio.recipe_names import LineageNames
+from studio.recipe_presets import Snapshot
 from studio.session import Session
 from studio.widgets.calculators_dialog import CalculatorsDialog
 from studio.widgets.checks import ChecksCard, CheckWords
@@ -41,12 +44,11 @@ from studio.widgets.cost_card import CostCard
 from studio.widgets.field_editor import FieldState
 from studio.widgets.grid_dialog import GridDialog
 from studio.widgets.method_cards import MethodCards
+from studio.widgets.recipe_columns import Columns, stacked
 from studio.widgets.recipe_form import FootWords, RecipeForm, Section
 from studio.widgets.recipe_head import Banner, RecipeHead
 from studio.widgets.schedules import SchedulesCard
 
-WEIGHTS = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt);;All files (*)"
-FILTER = "Recipes (*.toml);;All files (*)"
 OLDER = 50  # steps after which the curves of a run at work are drawn anew
 KEYS: Mapping[str, str] = actions.heard_in("recipe")
 
@@ -67,11 +69,12 @@ class RecipeView(QWidget):
         self._measuring = Measuring(assistant, lambda: self.open.whole_text(), lambda: str(session.workspace.folder))
         self._checks: list[Check] = []
         self._focus = "training.epochs"
-        self._clash_of: tuple[Any, str] = (None, "")
+        self._names = LineageNames(self.open, session)
         self._before: str | None = None  # the run whose schedules a person wants behind; "" for none, None for the usual one
         self._before_shown: Any = None
         self.head = RecipeHead()
         self.banner = Banner()
+        self._files = RecipeFiles(self.open, self.banner, self)
         self.methods = MethodCards(recipe_words.method_cards())
         self.form = RecipeForm()
         self.schedules = SchedulesCard()
@@ -97,8 +100,7 @@ class RecipeView(QWidget):
         """One like that of a run, which is `source`; where its lineage stands already, under a free name."""
         try:
             lineage = str(recipe.plain_table(text, source).get(LINEAGE, ""))
-            there = lineage in self._lineages()
-            self.open.open_text(text, source, recipe_model.free_name(lineage, self._lineages()) if there else "")
+            self.open.open_text(text, source, self._names.free(lineage) if self._names.is_there(lineage) else "")
         except RecipeErrors as refused:
             self.banner.say(f"This cannot be opened. {refused}", [])
             return
@@ -187,7 +189,7 @@ class RecipeView(QWidget):
                 changed_from=f"Changed from {was or 'nothing'}. Press to reset." if field.path in changed else "",
                 error=errors.get(field.path, ""),
                 range=recipe_words.range_words(field),
-                remedy=self._free_name_words() if field.path == LINEAGE and self._clash() else "",
+                remedy=f"Use {self._names.free()}" if field.path == LINEAGE and self._names.clash() else "",
             )
         self.form.show_states(states, {group.title: recipe_fields.summary(group, self.open.table) for group in layout.groups})
         self.form.show_stray([f"{path}: {problem}" for path, problem in self.open.stray()])
@@ -202,7 +204,7 @@ class RecipeView(QWidget):
         row, value = self.form.rows[field.path], self.open.value(field)
         if row.editor.hasFocus() and field.kind not in ("choice", "switch"):
             typed = row.text()
-            if recipe_model.same(recipe_fields.read(field, typed), value):
+            if recipe_document.same(recipe_fields.read(field, typed), value):
                 return typed
         return recipe_fields.text_of(value)
 
@@ -213,7 +215,7 @@ class RecipeView(QWidget):
         assert field is not None
         self._focus = field.path
         before = self.open.before(field)
-        is_changed = not recipe_model.same(before, self.open.value(field))
+        is_changed = not recipe_document.same(before, self.open.value(field))
         reset = f"Reset to {recipe_fields.said(field, before) or 'nothing'}" if is_changed else ""
         self.form.show_foot(field.path, FootWords(*recipe_words.foot(field, self.open, self._facts()), reset))
 
@@ -226,11 +228,11 @@ class RecipeView(QWidget):
         labels = {field.path: recipe_fields.label_of(field) for field in self.open.layout.fields}
         blocked = [check.title for check in self._checks if check.tone == "bad"] if not self.open.errors else []
         lead, rest = recipe_words.sentence(asked, self._seconds_of(asked))
-        clash = {LINEAGE: self._clash()} if self._clash() else {}
+        clash = {LINEAGE: self._names.clash()} if self._names.clash() else {}
         if refused := self.open.errors or clash:
             lead, rest = recipe_words.refused(refused, labels)
         self.head.show_words(recipe_words.where(self.open), lead, rest, bad=bool(refused))
-        why_not = f"{lead}{rest}." if self.open.errors else f"{blocked[0]}." if blocked else self._clash()
+        why_not = f"{lead}{rest}." if self.open.errors else f"{blocked[0]}." if blocked else self._names.clash()
         self.head.offer(not why_not, why_not)
         self.head.preview.setEnabled(not self.open.lacks_pictures)
 
@@ -285,35 +287,12 @@ class RecipeView(QWidget):
     def _all_errors(self) -> dict[str, str]:
         """The recipe's refusals, a name that is taken, and what the measure found wrong."""
         found = dict(self.open.errors)
-        if clash := self._clash():
+        if clash := self._names.clash():
             found.setdefault(LINEAGE, clash)
         sentence, path = self._measuring.failed
         if path and not found.get(path):
             found[path] = sentence.removeprefix(f"{path}: ")
         return found
-
-    def _clash(self) -> str:
-        """Why the lineage's name cannot be used here; empty if it can."""
-        if self.open.errors:
-            return ""
-        lineage = self.open.last.lineage
-        there = {one.name: one.recipe for one in self._session.runs if one.lineage == lineage}
-        key = (self.open.text, self.open.path, tuple(there.items()))
-        if key != self._clash_of[0]:
-            self._clash_of = (key, self._clash_words(lineage, there) if there else "")
-        return self._clash_of[1]
-
-    def _clash_words(self, lineage: str, there: Mapping[str, Any]) -> str:
-        file = self.open.file
-        if file is None or not recipe_model.taken(file, there):
-            return ""
-        return f"{lineage} exists here with another recipe; give this one another name"
-
-    def _free_name_words(self) -> str:
-        return f"Use {recipe_model.free_name(self.open.last.lineage, self._lineages())}"
-
-    def _lineages(self) -> list[str]:
-        return list({one.lineage for one in self._session.runs})
 
     # ---- changing ---------------------------------------------------------------------------------------------------------
 
@@ -367,7 +346,7 @@ class RecipeView(QWidget):
     def _heal_field(self, path: str) -> None:
         """The remedy beside a field: a free name for the lineage."""
         if path == LINEAGE:
-            self.open.set(LINEAGE, recipe_model.free_name(self.open.last.lineage, self._lineages()))
+            self.open.set(LINEAGE, self._names.free())
             self._changed()
 
     def undo(self) -> None:
@@ -400,60 +379,21 @@ class RecipeView(QWidget):
 
     def _browse(self, path: str) -> None:
         field = self.open.field(path)
-        if field is None:
-            return
-        start = str(self.open.value(field) or Path.home())
-        if recipe_fields.is_file(field):
-            chosen, _ = QFileDialog.getOpenFileName(self, "The weights to start from", start, WEIGHTS)
-        else:
-            chosen = QFileDialog.getExistingDirectory(self, field.help or field.label, start)
-        if chosen:
+        if field is not None and (chosen := self._files.browse(field)):
             self.open.set(path, chosen)
             self._changed()
 
     # ---- files ------------------------------------------------------------------------------------------------------------
 
     def ask_open(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open a recipe", self._folder(), FILTER)
-        if chosen:
-            self.open_file(Path(chosen))
+        if (path := self._files.ask_open()) is not None:
+            self.open_file(path)
 
     def save(self) -> None:
-        """Where it came from; a recipe that is in no file yet is asked for a name."""
-        if self.open.path is None:
-            self.save_as()
-        else:
-            self._write(None)
+        self._files.save()
 
     def save_as(self) -> None:
-        name = str(Path(self._folder()) / self._file_name())
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the recipe as", name, FILTER)
-        if chosen:
-            path = Path(chosen)
-            self._write(path if path.suffix else path.with_suffix(".toml"), anyway=True)
-
-    def _write(self, path: Path | None, anyway: bool = False) -> None:
-        try:
-            self.open.save(path, anyway)
-        except ChangedOnDisk:
-            said = f"{self.open.name} was changed by somebody else since it was opened."
-            again = self.open.path
-            assert again is not None
-            acts = [("Overwrite", lambda: self._write(None, anyway=True)), ("Save as", self.save_as)]
-            self.banner.say(said, [*acts, ("Open what is there", lambda: self.open_file(again))])
-            return
-        except OSError as error:
-            self.banner.say(f"{path or self.open.path} cannot be written: {error.strerror or error}.", [])
-            return
-        self.banner.hide()
-        self._show()
-
-    def _folder(self) -> str:
-        return str(self.open.path.parent if self.open.path else Path.home())
-
-    def _file_name(self) -> str:
-        lineage = str(self.open.table.get(LINEAGE, "") or "recipe")
-        return self.open.name if self.open.path else f"{lineage}.toml".replace(os.sep, "-")
+        self._files.save_as()
 
     # ---- measuring, queueing, starting ------------------------------------------------------------------------------------
 
@@ -565,6 +505,8 @@ class RecipeView(QWidget):
         form.preset_chosen.connect(self._take_preset)
         form.undo_asked.connect(self.undo)
         form.redo_asked.connect(self.redo)
+        self._files.written.connect(self._show)
+        self._files.open_asked.connect(self.open_file)
         self.methods.chosen.connect(self._choose_method)
         self.checks.remedy_asked.connect(self._heal)
         self.cost.measure_asked.connect(self._measure)
@@ -586,7 +528,7 @@ class RecipeView(QWidget):
         """Runs came or went: a name may be taken now, and another run be the newest."""
         if not self.isVisible():
             return
-        if self._clash_of[1] != self._clash():
+        if self._names.changed:
             self._show()
         else:
             self._show_before()
@@ -594,12 +536,12 @@ class RecipeView(QWidget):
     def _lay_out(self) -> None:
         groups = [
             (recipe_words.method_title(method), [(name, _preset_words(name)) for name in names])
-            for method, names in recipe_model.presets().items()
+            for method, names in recipe_presets.presets().items()
         ]
         self.form.offer_presets(groups)
         for wide in (self.form, self.schedules, self.cost, self.checks, self.command):
             wide.setSizePolicy(QSizePolicy.Policy.Ignored, wide.sizePolicy().verticalPolicy())
-        below = _Columns(self.form, self.schedules, _stacked(self.cost, self.checks, self.command))
+        below = Columns(self.form, self.schedules, stacked(self.cost, self.checks, self.command))
         page = QVBoxLayout(self)
         page.setContentsMargins(16, 10, 16, 12)
         page.setSpacing(12)
@@ -627,7 +569,7 @@ def _dropped(event: QDropEvent) -> Path | None:
     return next((path for path in paths if path.suffix.lower() == ".toml"), None)
 
 
-def _change_words(one: recipe_model.Changed, against: str) -> str:
+def _change_words(one: Changed, against: str) -> str:
     now, before = (recipe_fields.said(one.field, value) or "nothing" for value in (one.now, one.before))
     return f"{recipe_fields.label_of(one.field)} {now}, {against} {before}"
 
@@ -638,52 +580,3 @@ def _preset_words(name: str) -> str:
 
 def _check_words(check: Check) -> CheckWords:
     return CheckWords(check.tone, check.title, check.reason, check.remedy.label if check.remedy else "")
-
-
-def _stacked(cost: QWidget, checks: QWidget, command: QWidget) -> QWidget:
-    """The right column."""
-    right = QWidget()
-    column = QVBoxLayout(right)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(12)
-    column.addWidget(cost)
-    column.addWidget(checks, 3)
-    column.addWidget(command, 1)
-    return right
-
-
-class _Columns(QWidget):
-    """Three columns, or two where three do not fit: the second over the third.
-
-    They scroll inside, so they want no more room than they need: else the page would scroll before they do.
-    """
-
-    def __init__(self, form: QWidget, schedules: QWidget, right: QWidget) -> None:
-        super().__init__()
-        self._parts = (form, schedules, right)
-        self._rest = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(form, 14)
-        whole.addLayout(self._rest, 21)
-        self._rest.addWidget(schedules, 10)
-        self._rest.addWidget(right, 11)
-        for layout in (whole, self._rest):
-            layout.setSpacing(12)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        wanted = sum(part.minimumSizeHint().expandedTo(part.minimumSize()).width() for part in self._parts)
-        narrow = self.width() < wanted + 24
-        self._rest.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
-
-    def hasHeightForWidth(self) -> bool:
-        return False
-
-    def sizeHint(self) -> QSize:
-        return self.minimumSizeHint()
-
-    def minimumSizeHint(self) -> QSize:
-        """As wide as two columns need, for three become two."""
-        needs = [part.minimumSizeHint().expandedTo(part.minimumSize()).width() for part in self._parts]
-        return QSize(needs[0] + max(needs[1:]) + 12, super().minimumSizeHint().height())

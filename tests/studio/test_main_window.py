@@ -28,7 +28,8 @@ from studio.key_sheet import About
 from studio.leaving import Leaving, what_goes_on
 from studio.main_window import MainWindow, View
 from studio.preferences import Preferences
-from studio.recipe_model import OpenRecipe, Snapshot
+from studio.recipe_model import OpenRecipe
+from studio.recipe_presets import Snapshot
 from studio.session import Session
 from studio.strip_model import strip_words
 

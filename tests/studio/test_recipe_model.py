@@ -10,7 +10,17 @@ import pytest
 from engine import rates, recipe, scaled
 from engine.fields import Field, RecipeErrors
 from engine.recipe import Recipe
-from studio import cost_words, recipe_checks, recipe_command, recipe_fields, recipe_model, recipe_schedules, recipe_words
+from studio import (
+    cost_words,
+    recipe_checks,
+    recipe_command,
+    recipe_document,
+    recipe_fields,
+    recipe_names,
+    recipe_presets,
+    recipe_schedules,
+    recipe_words,
+)
 from studio.recipe_model import ChangedOnDisk, OpenRecipe
 
 TEXT = """\
@@ -92,7 +102,7 @@ def test_that_what_people_type_is_understood(path: str, typed: str, value: Any) 
     asked = opened()
     asked.type(field(asked, path), typed)
     assert not asked.errors
-    assert recipe_model.same(recipe.flat(recipe.to_table(asked.last))[path], value)
+    assert recipe_document.same(recipe.flat(recipe.to_table(asked.last))[path], value)
 
 
 def test_that_a_decimal_comma_is_refused_and_never_a_thousand() -> None:
@@ -134,7 +144,7 @@ def test_that_every_field_of_the_schema_is_asked_for_somewhere() -> None:
 @pytest.mark.parametrize("path", sorted({one.path for one in recipe.all_fields()} - {"version", "method.name"}))
 def test_that_the_text_of_every_default_reads_back_as_the_same_value(path: str) -> None:
     for one in (each for each in recipe.all_fields() if each.path == path and each.default is not None):
-        assert recipe_model.same(recipe_fields.read(one, recipe_fields.text_of(one.default)), one.default)
+        assert recipe_document.same(recipe_fields.read(one, recipe_fields.text_of(one.default)), one.default)
 
 
 # ---- kinds ---------------------------------------------------------------------------------------------------------------
@@ -338,8 +348,8 @@ def test_that_all_changes_go_at_once_and_come_back_with_undo() -> None:
 
 
 def test_that_presets_are_grouped_by_their_method() -> None:
-    assert "born-again-digits" in recipe_model.presets()["ban"]
-    assert sorted(name for names in recipe_model.presets().values() for name in names) == recipe.shipped()
+    assert "born-again-digits" in recipe_presets.presets()["ban"]
+    assert sorted(name for names in recipe_presets.presets().values() for name in names) == recipe.shipped()
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------------
@@ -821,15 +831,15 @@ def test_that_every_field_is_explained_with_its_range_and_default() -> None:
 
 
 def test_that_a_free_name_counts_on() -> None:
-    assert recipe_model.free_name("digits", ["digits", "digits-2"]) == "digits-3"
-    assert recipe_model.free_name("digits-2", ["digits", "digits-2"]) == "digits-3"
+    assert recipe_names.free_name("digits", ["digits", "digits-2"]) == "digits-3"
+    assert recipe_names.free_name("digits-2", ["digits", "digits-2"]) == "digits-3"
 
 
 def test_that_a_name_is_taken_only_by_another_recipe() -> None:
     file = recipe.read("born-again-digits")
     there = {one.run: one for one, _ in file.runs()}
-    assert not recipe_model.taken(file, there)
-    assert recipe_model.taken(recipe.read("born-again-digits", ["training.epochs=41"]), there)
+    assert not recipe_names.taken(file, there)
+    assert recipe_names.taken(recipe.read("born-again-digits", ["training.epochs=41"]), there)
 
 
 # ---- without labels -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from engine import recipe
 from studio import recipe_checks, recipe_fields, theme
-from studio.recipe_model import Snapshot
+from studio.recipe_presets import Snapshot
 from studio.session import Session
 from studio.views.recipe import RecipeView
 from studio.widgets.field_editor import FieldEditor

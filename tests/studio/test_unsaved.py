@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from studio import unsaved
-from studio.recipe_model import Snapshot
+from studio.recipe_presets import Snapshot
 
 WRITTEN = Snapshot(
     'lineage = "größer"\n', preset="born-again-digits", path=Path("/there/mine.toml"), saved="x", name="n", origin="o"
