@@ -57,8 +57,8 @@ class Mortals:
         """One engine on this run, to its end.
 
         `at`: it dies before its n-th call that changes the disk, counted from 0, of that `phase` if one is given. `on`: before
-        the first whose words ("fsync toy-s0-F0/checkpoints") have this part. With `error` (a number of errno) that call, of
-        those that take room, fails instead, and with `stays` every later one as well.
+        the first whose words ("fsync toy-s0-F0/checkpoints") have this part. With `signal` it gets another than SIGKILL; with
+        `error` (a number of errno) that call, of those that take room, fails instead, and with `stays` every later one too.
         `after_s`: it is killed so long after its first moment or, with `phase`, of the `visit`-th time it is in that.
         `files`, `memory`: how many more descriptors it may open, how many more bytes it may map.
         """
@@ -172,7 +172,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     run = Run(folder)
     state = run.state()
     newest = run.checkpoint_folders()[-1]
-    found: dict[str, Any] = {"reason": state.finished and state.finished.reason, "step": newest.name}
+    found: dict[str, Any] = {"detail": state.finished and state.finished.detail, "step": newest.name}
     for path in sorted(newest.glob("*.safetensors")):
         found |= {f"{path.stem}/{name}": array.tobytes() for name, array in load_file(path).items()}
     for name, curve in state.curves.items():

@@ -91,6 +91,7 @@ class _Disk:
         self._at, self._on = asked.get("at"), asked.get("on")
         self._phase = PHASES.index(asked["phase"]) if "phase" in asked else None
         self._error = asked.get("error")
+        self._signal = asked.get("signal", signal.SIGKILL)
         self._stays = asked.get("stays", False)
         self._counted = 0
         self._hit = False
@@ -100,8 +101,10 @@ class _Disk:
         if threading.current_thread() is threading.main_thread() and not self._hit and self._is_it(what, path):
             half()
             if self._error is None:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._signal)
             self._hit = True
+            if self._error is None:  # it was only to sleep
+                return
             raise OSError(self._error, os.strerror(self._error), path)
         if self._hit and self._stays and what in _TAKING_ROOM:
             raise OSError(self._error, os.strerror(self._error or 0), path)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from engine import processes, recipe
 from engine.recipe import RecipeFile
 from engine.run import Run, Workspace
+from tests.mortal import Mortals, outcome
 
 TOY = """
 version = 1
@@ -68,6 +71,41 @@ def workspace(tmp_path: Path, decoded_digits: Path) -> Workspace:
     folder.mkdir()
     (folder / "data").symlink_to(decoded_digits, target_is_directory=True)
     return Workspace(folder)
+
+
+@pytest.fixture(scope="module")
+def mortals() -> Iterator[Mortals]:
+    with Mortals() as mortals:
+        yield mortals
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for number in range(210):
+        path = folder / f"class{number % 3}" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 100 + 50 * (number % 3), (8, 8), np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, mortals: Mortals) -> Any:
+    """`made(*changes)`: a run on pictures of which none is decoded, nine steps, a checkpoint at 3, 6 and 9; and the outcome of
+    one to which nothing happened."""
+    outcomes: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def made(*changes: str) -> tuple[Run, dict[str, Any]]:
+        places = (tmp_path_factory.mktemp("runs") for _ in range(2))
+        data = ("data.name=folder", f"data.path={pictures}", "data.size=8", "data.colour=grey")
+        asked = toy("generations=0", "method.name=supervised", *data, *changes)
+        (run,), (unbroken,) = (Workspace(place).create(asked) for place in places)
+        if changes not in outcomes:
+            assert mortals.train(unbroken.folder).code == 0
+            outcomes[changes] = outcome(unbroken.folder)
+        return run, outcomes[changes]
+
+    return made
 
 
 def toy(*changes: str) -> RecipeFile:
