@@ -254,6 +254,11 @@ def check_teacher(run: Run, pinned: Teacher) -> None:
         raise Refused(
             f"teacher: {path} is not the network {run.name} began with; bring the old one back, or train a new lineage"
         )
+    try:
+        checkpoint.read_state(path.parent)
+    except (OSError, msgspec.MsgspecError) as error:
+        said = f"{path.with_name('state.json')} cannot be read ({error}), which says what network that is"
+        raise Refused(f"teacher: {said}; bring it back from a copy, or train a new lineage") from None
 
 
 def pin_weights(run: Run, asked: RunRecipe) -> Weights | None:

@@ -3,6 +3,8 @@
 python -m tests.benchmarks kills [KILLS [SEED]]     at random moments, and a table by method and phase; 200 kills by default
 python -m tests.benchmarks kills sweep              at every call of one run, and of one export, that changes the disk
 python -m tests.benchmarks kills full               the disk is full from each such call on, then has room again
+python -m tests.benchmarks kills windows [KILLS [SEED]]     windows that look on while runs train; 50 by default
+python -m tests.benchmarks kills tails              each file of a killed run cut short: by all, by half, by a byte
 
 A toy run of each method is killed one to four times: at an instant of its whole life, at an instant of one of its phases, or
 before its n-th call that changes the disk. After each death its folder must keep every promise (tests/mortal.py); then it goes
@@ -11,8 +13,10 @@ dot. Then an export of it is killed and made again. Linux.
 """
 
 import errno
+import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +28,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engine import processes, recipe
+from engine import notes, processes, recipe
+from engine.commands import SaveNow
 from engine.methods import METHODS
-from engine.run import Run, Workspace
+from engine.run import Observer, Run, Workspace
 from tests.mortal import PHASES, Ended, Mortals, broken_promises, leftovers, outcome
 
 TOY = """
@@ -299,6 +304,71 @@ def full(mortals: Mortals, place: Path) -> Table:
     return table
 
 
+def tails(mortals: Mortals, place: Path) -> Table:
+    """Each file cut short: the run goes on to the same weights, or says in words why it cannot."""
+    table, ends = Table(), Counter[str]()
+    (toy,) = toys(place, mortals, ["ban, kept"])
+    killed = toy.copy(place / "killed")
+    assert mortals.train(killed.folder, on="checkpoints/.step-00000012").code == -9
+    killed.send(SaveNow())
+    notes.write(killed, notes.Notes(tags=("good",)))
+    files = [path.relative_to(killed.workspace) for path in sorted(killed.workspace.rglob("*")) if path.is_file()]
+    for file in files:
+        size = (killed.workspace / file).stat().st_size
+        for left in sorted({0, size // 2, max(0, size - 1)}):
+            shutil.copytree(killed.workspace, place / "trial")
+            os.truncate(place / "trial" / file, left)
+            ends[_with_a_cut_file(toy, Run(place / "trial" / toy.name), f"{file}, {left} of {size} bytes", mortals, table)] += 1
+            shutil.rmtree(place / "trial")
+    for said, number in ends.most_common():
+        print(f"{number:>5}  {said}")
+    print(f"{ends.total()} cut files; {len(table.problems)} problems")
+    return table
+
+
+def _with_a_cut_file(toy: Toy, run: Run, what: str, mortals: Mortals, table: Table) -> str:
+    """What became of it."""
+    observer = Observer()
+    for one in Workspace(run.workspace).runs():
+        observer.state_of(one), one.summary(), notes.read(one)
+    ended = mortals.train(run.folder)
+    finished = run.state().finished
+    if ended.code == 0:
+        found = outcome(run.folder)
+        tensors = {name: value for name, value in toy.outcome.items() if isinstance(value, bytes)}
+        table.judge(what, [f"{name} is another" for name, value in tensors.items() if value != found[name]])
+        return "the same weights"
+    words = finished.detail if finished else run.log_path.read_text().splitlines()[-1]
+    words = words.replace(str(run.workspace), "...")
+    table.judge(what, [words] if ended.code not in (1, 2) or "traceback" in words or (not finished and ended.code == 1) else [])
+    return words
+
+
+def windows(kills: int, seed: int, mortals: Mortals, place: Path) -> Table:
+    """Windows that look on while runs train, each killed at a moment of its first four seconds; then one that draws it all."""
+    rng, table, ends = random.Random(seed), Table(), 0
+    long = ("training.epochs=150", "keep.every_epochs=10", "probes.every_epochs=10", "probes.attention_every_epochs=10")
+    toy = Toy(place, "supervised", (*ALONE["supervised"], *long), pictures(place / "pictures"), mortals)
+    environment = {**processes.environment(), "QT_QPA_PLATFORM": "offscreen"}
+    environment |= {f"XDG_{kind}_HOME": str(place / kind) for kind in ("CONFIG", "CACHE", "DATA", "STATE")}
+    while table.total < kills:
+        run = toy.copy(place / "trial")
+        mortals.begin({"do": "train", "folder": str(run.folder)})
+        while run.state().finished is None and table.total < kills:
+            with subprocess.Popen(processes.python("studio", str(run.workspace)), env=environment) as window:
+                time.sleep(rng.uniform(0.0, 4.0))
+                window.kill()
+            table.kills["windows", "starting" if window.returncode != -9 else "step"] += 1
+        table.judge("windows", [f"the engine ended with {code}"] if (code := mortals.end().code) else [])
+        table.judge("windows", [*broken_promises(run.folder), *differences(toy, run)])
+        drawn = [*processes.python("studio", "--render", str(place / "drawn")), str(run.workspace)]
+        table.judge("windows", ["nothing can be drawn"] if subprocess.run(drawn, env=environment).returncode else [])
+        shutil.rmtree(run.workspace)
+        ends += 1
+    print(f"{table.total} windows killed beside {ends} runs, seed {seed}; {len(table.problems)} problems")
+    return table
+
+
 def main(arguments: Sequence[str]) -> int:
     assert sys.platform == "linux", "the process that forks engines reads /proc"
     with tempfile.TemporaryDirectory(prefix="filial-kills-") as folder, Mortals() as mortals:
@@ -307,10 +377,18 @@ def main(arguments: Sequence[str]) -> int:
             table = sweep(mortals, place)
         elif arguments[:1] == ["full"]:
             table = full(mortals, place)
+        elif arguments[:1] == ["tails"]:
+            table = tails(mortals, place)
+        elif arguments[:1] == ["windows"]:
+            table = windows(*_numbers(arguments[1:], 50, 0), mortals, place)
         else:
-            kills, seed = (*map(int, arguments), *(200, 0)[len(arguments) :])
-            table = at_random(kills, seed, mortals, place)
+            table = at_random(*_numbers(arguments, 200, 0), mortals, place)
     return 1 if table.problems else 0
+
+
+def _numbers(given: Sequence[str], kills: int, seed: int) -> tuple[int, int]:
+    kills, seed = (*map(int, given), *(kills, seed)[len(given) :])
+    return kills, seed
 
 
 if __name__ == "__main__":

@@ -252,3 +252,15 @@ def test_that_a_recipe_edited_between_two_generations_is_refused_where_its_data_
     assert problem(student).startswith(f"teacher: toy-s0-F0 {words}")
     asked.write_text(text)
     assert train(student) == 0
+
+
+def test_that_a_teacher_that_no_longer_says_what_network_it_is_is_refused_in_words(workspace, large, monkeypatch):
+    (student,) = workspace.create(toy("lineage=small", "generations=0", "method.teacher_run=large-s0-F0"))
+    dying_at(3, monkeypatch)
+    assert problem(student) == "RuntimeError: an accident (the traceback is in engine.log)"
+    path = large.folder / "checkpoints/step-00000009/state.json"
+    path.write_bytes(path.read_bytes()[:20])
+    said = problem(student)
+    assert said.startswith(f"teacher: {path} cannot be read (") and said.endswith(
+        "bring it back from a copy, or train a new lineage"
+    )
