@@ -36,13 +36,18 @@ class Mortals:
 
     def __init__(self) -> None:
         command = [sys.executable, "-P", "-m", "tests.mortal_engine"]
+        root, pipe = Path(__file__).parents[1], subprocess.PIPE
+        environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+            command, stdin=pipe, stdout=pipe, text=True, cwd=root, env=environment, start_new_session=True
+        )
 
     def __enter__(self) -> "Mortals":
-        assert self._hear() == {"ready": True}
+        try:
+            assert self._hear() == {"ready": True}
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -200,7 +200,7 @@ def _path_of(descriptor: int) -> str:
 
 def _serve() -> None:
     """Forks an engine for each line."""
-    from engine.train import warm_up
+    from engine.learner import warm_up
 
     warm_up()
     board, answers = _Blackboard(), os.fdopen(os.dup(1), "w")

@@ -12,6 +12,7 @@ on to the end, must have the very weights and values of a run that nobody killed
 dot. Then an export of it is killed and made again. Linux.
 """
 
+import contextlib
 import errno
 import os
 import random
@@ -238,10 +239,11 @@ def at_random(kills: int, seed: int, mortals: Mortals, place: Path) -> Table:
     rng, table = random.Random(seed), Table()
     there = list(toys(place, mortals, [*METHODS, "ban, kept"]))
     begun = time.monotonic()
-    while table.total < kills:
-        for toy in there:
-            if table.total < kills:
-                trial(toy, place / "trial", mortals, rng, table)
+    with contextlib.suppress(KeyboardInterrupt):  # what was tried until then counts
+        while table.total < kills:
+            for toy in there:
+                if table.total < kills:
+                    trial(toy, place / "trial", mortals, rng, table)
     table.show()
     print(f"{table.total} kills, seed {seed}, {time.monotonic() - begun:.0f} s; {len(table.problems)} problems")
     return table
