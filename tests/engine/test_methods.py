@@ -201,7 +201,7 @@ def test_that_a_batch_ruled_by_one_picture_is_seen() -> None:
     even, ruled = torch.zeros(4, 5), torch.zeros(4, 5)
     ruled[0, 2] = 50.0  # sure of one picture; 1 against three times a fifth
     method = taught(Cwtm())
-    found = [{name: value.item() for name, value in method.signs(x).items()} for x in (even, ruled)]  # type: ignore[operator]
+    found = [{name: value.item() for name, value in method.signs(x, 4).items()} for x in (even, ruled)]  # type: ignore[operator]
     assert found[0] == pytest.approx({"train/effective_batch": 4.0, "train/heaviest_picture": 1.0})
     assert found[1] == pytest.approx({"train/effective_batch": 1.6**2 / 1.12, "train/heaviest_picture": 4 / 1.6})
 
