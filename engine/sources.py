@@ -1,5 +1,6 @@
-"""What a run begins with besides its recipe: a frozen teacher, weights that were made elsewhere. Here: whether they may be
-used, and reading them. Which checkpoint it is is pinned in decide.py, names within files are matched in models/imported.py.
+"""What a run begins with besides its recipe: its data, a frozen teacher, weights that were made elsewhere. Here: whether they
+are what they were and may be used, and reading them. Which checkpoint it is is pinned in decide.py, names within files are
+matched in models/imported.py.
 """
 
 import contextlib
@@ -9,11 +10,12 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from engine import checkpoint, decide, methods, recipe
+from engine import checkpoint, decide, methods, processes, reading, recipe
 from engine.data.prepared import Prepared
+from engine.failures import Failed
 from engine.fields import tag_of
 from engine.methods import METHODS
-from engine.recipe import RunRecipe
+from engine.recipe import Data, RunRecipe
 from engine.run import Refused, Run
 
 LEARNED_BEFORE = (
@@ -28,6 +30,43 @@ LEARNED_ELSEWHERE = (
     "may have learned from the pictures that this run is tested on; "
     "give both the same pictures, data.split_seed, data.test_share and data.val_share"
 )
+
+
+def describe(run: Run, data: Prepared, asked: Data) -> bool:
+    """Write data.json, once; whether this was the first time. Raises Failed for other data than it describes. Files that gave
+    no picture may have been tidied away since: they do not count."""
+    card = msgspec.json.encode(data.card())
+    path = run.folder / "data.json"
+    if not path.exists():
+        processes.write_aside(path, msgspec.json.format(card, indent=1))
+        return True
+    before = described(reading.content(path))
+    if before != described(card):
+        now = data.corrected.card() if data.corrected else None
+        other = "pictures" if before.get("corrections") == now else f"other labels than {asked.corrections} gives"
+        raise Failed(f"the data is not what this run began with: {path} describes {other}. Bring the old data back")
+    return False
+
+
+def plan(
+    run: Run, asked: RunRecipe, decided: decide.Decided, known: decide.Effective | None, data: Prepared, fresh: bool
+) -> decide.Effective:
+    """What every device builds from. Raises Refused for a teacher or weights that may not be used.
+
+    They are pinned by the first attempt and held to what they were. A run that has a checkpoint goes on from that, whatever
+    became of a file, and so does a fork, which has one.
+    """
+    teacher = known.teacher if known else decide.pin_teacher(run, asked)
+    if teacher is not None:
+        decide.check_teacher(run, teacher)
+        refuse_teacher(teacher, run.workspace, asked, data)
+    weights = known.weights if known else decide.pin_weights(run, asked)
+    if weights is not None and not asked.fork.run and (weights.run or fresh):
+        decide.check_weights(run, weights)
+    if weights is not None and fresh:
+        refuse_seen_tests(weights, run.workspace, data)
+    versions = known.versions if known else decide.versions()
+    return decide.Effective(recipe=asked, decided=decided, teacher=teacher, versions=versions, weights=weights)
 
 
 class OtherData(Refused):

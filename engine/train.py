@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import torch
 
-from engine import checkpoint, commands, decide, events, processes, reading, recipe, scaled, sources
+from engine import checkpoint, commands, decide, events, processes, recipe, scaled, sources
 from engine.commands import AnyCommand
 from engine.company import Company
 from engine.data.batch import Batch
@@ -147,27 +147,11 @@ class Training:
             self.data: Prepared = prepare(self.asked, self.run.workspace / "data", self.reading)
         except ValueError as error:
             raise Failed(str(error)) from None
-        self.describe_data()
+        self.describes_first = sources.describe(self.run, self.data, self.asked.data)
         self.known, self.decided = known, decided
         self.company.meet()
         self.company.tell("prepare", recipe.to_table(self.asked), threads)
         self.obey()
-
-    def describe_data(self) -> None:
-        """data.json, once. Files that gave no picture may have been tidied away since: they do not count."""
-        card = msgspec.json.encode(self.data.card())
-        path = self.run.folder / "data.json"
-        self.describes_first = not path.exists()
-        if self.describes_first:
-            processes.write_aside(path, msgspec.json.format(card, indent=1))
-        elif sources.described(reading.content(path)) != sources.described(card):
-            other = self._other(sources.described(reading.content(path)))
-            raise Failed(f"the data is not what this run began with: {path} describes {other}. Bring the old data back")
-
-    def _other(self, before: dict[str, Any]) -> str:
-        """What of the data is another than data.json says: the corrections of its labels, or the pictures."""
-        now = self.data.corrected.card() if self.data.corrected else None
-        return "pictures" if before.get("corrections") == now else f"other labels than {self.asked.data.corrections} gives"
 
     def build(self) -> None:
         """What learns, on every device; what is still open is measured and effective.toml written."""
@@ -175,7 +159,8 @@ class Training:
         if self.known is None:  # what the recipe leaves to the pictures, and to a frozen teacher
             taught_by = decide.learned_by(self.run.workspace / self.asked.teacher) if self.asked.teacher else None
             self.asked, resolved = scaled.resolve(self.asked, facts_of(self.data, taught_by))
-        plan, fresh = self.plan(), not self.attempt.step
+        fresh = not self.attempt.step
+        plan = self.plan(fresh)
         self.company.tell("build", decide.to_table(plan), fresh)
         self.learner = Learner(self.run, plan, self.data, self.device, fresh)
         self.batches, self.total_steps = self.learner.batches, self.learner.total_steps
@@ -194,26 +179,10 @@ class Training:
             self.attempt.record(events.TeacherPinned(run=pinned.run, step=pinned.step, sha256=pinned.sha256))
         self.probed = Probed(self.data, self.method, self.device, self.desk.between)
 
-    def plan(self) -> decide.Effective:
-        """What every device builds from. Teacher and weights are pinned by the first attempt and held to what they were; a run
-        that has a checkpoint goes on from that, whatever became of a file, and so does a fork, which has one."""
-        known, workspace = self.known, self.run.workspace
-        teacher = known.teacher if known else decide.pin_teacher(self.run, self.asked)
-        if teacher is not None:
-            decide.check_teacher(self.run, teacher)
-            self.refuse_teacher(teacher)
-        weights = known.weights if known else decide.pin_weights(self.run, self.asked)
-        if weights is not None and not self.asked.fork.run and (weights.run or not self.attempt.step):
-            decide.check_weights(self.run, weights)
-        if weights is not None and not self.attempt.step:
-            sources.refuse_seen_tests(weights, workspace, self.data)
-        versions = known.versions if known else decide.versions()
-        return decide.Effective(recipe=self.asked, decided=self.decided, teacher=teacher, versions=versions, weights=weights)
-
-    def refuse_teacher(self, teacher: decide.Teacher) -> None:
+    def plan(self, fresh: bool) -> decide.Effective:
         """Raises Refused. What this attempt wrote down of the wrong data is taken back, else the old data is refused, too."""
         try:
-            sources.refuse_teacher(teacher, self.run.workspace, self.asked, self.data)
+            return sources.plan(self.run, self.asked, self.decided, self.known, self.data, fresh)
         except sources.OtherData:
             if self.describes_first and self.known is None:
                 (self.run.folder / "data.json").unlink(missing_ok=True)
