@@ -7,7 +7,7 @@ its tensors and what the network is built from, so that no size or width is ever
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from engine.models.imported import OF_METHODS
 from engine.run import Refused, Run, checkpoint_step
 
 OPTIMIZER = "optimizer.safetensors"
+LARGEST = 8192  # of any size that a network is built from
 TENSORS = r"^[A-Za-z0-9_]+\.safetensors\Z"  # a file of this folder and of no other place
 FULL = ("model.safetensors", OPTIMIZER)  # beside them teacher.safetensors, where it is an average
 
@@ -29,12 +30,12 @@ Weights = Mapping[str, Mapping[str, Tensor]]  # by file, then by name
 
 
 class Build(msgspec.Struct, frozen=True):
-    """What a network is built from."""
+    """What a network is built from: no sizes that would fill any memory before the weights are compared with it."""
 
     name: str
-    classes: int
-    channels: int
-    size: int
+    classes: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
+    channels: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    size: Annotated[int, msgspec.Meta(ge=1, le=10**4)]
     options: dict[str, Any] = {}
 
     def network(self) -> nn.Module:
@@ -125,6 +126,18 @@ def is_valid(folder: Path) -> bool:
         return False
 
 
+def network_of(folder: Path) -> nn.Module:
+    """What a checkpoint's weights are the weights of, with others. Raises Refused where its state.json describes no network."""
+    try:
+        build = read_state(folder).build
+        if odd := [name for name, value in build.options.items() if isinstance(value, float | int) and abs(value) > LARGEST]:
+            raise ValueError(f"{odd[0]} = {build.options[odd[0]]} is more than {LARGEST:,d}")
+        return build.network()
+    except (OSError, ValueError, TypeError, RuntimeError, msgspec.MsgspecError) as error:
+        problem = f"describes no network that can be built ({error}); take another checkpoint"
+        raise Refused(f"{folder / 'state.json'} {problem}") from None
+
+
 def read_state(folder: Path) -> State:
     return reading.json(folder / "state.json", State)
 
@@ -166,12 +179,27 @@ def load_optimizer(folder: Path, state: State, optimizer: torch.optim.Optimizer)
     if not state.optimizer:  # a fork that began with weights alone
         return
     entries: dict[int, dict[str, Any]] = {}
-    for key, tensor in load_file(folder / OPTIMIZER).items():
-        place, _, name = key.partition(".")
-        entries.setdefault(int(place), {})[name] = tensor
-    for place, values in state.optimizer["plain"].items():
-        entries.setdefault(int(place), {}).update(values)
-    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    try:
+        for key, tensor in load_file(folder / OPTIMIZER).items():
+            place, _, name = key.partition(".")
+            entries.setdefault(int(place), {})[name] = tensor
+        for place, values in state.optimizer["plain"].items():
+            entries.setdefault(int(place), {}).update(values)
+        _refuse_other_shapes(entries, [weight for group in optimizer.param_groups for weight in group["params"]])
+        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(f"{folder / OPTIMIZER} does not hold the momenta of this network: {error}") from None
+
+
+def _refuse_other_shapes(entries: Mapping[int, Mapping[str, Any]], weights: Sequence[Tensor]) -> None:
+    """Raises ValueError for a momentum that is not shaped as its weight; torch would find out in the middle of a step."""
+    for place, values in entries.items():
+        if not 0 <= place < len(weights):
+            raise ValueError(f"there is no weight {place}")
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != weights[place].shape:
+                shapes = f"{tuple(value.shape)} instead of {tuple(weights[place].shape)}"
+                raise ValueError(f"{name} of weight {place} has the shape {shapes}")
 
 
 def begin_with(folder: Path, run: Run, fresh_optimizer: bool) -> None:

@@ -5,6 +5,7 @@ for an ended attempt as expired. Kill is no command but a signal: see processes.
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -83,6 +84,8 @@ _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 def post(folder: Path, command: AnyCommand) -> str:
     """Write a command into a run's commands folder. Returns its id. Raises OSError if the folder cannot be written."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and what is asked would be written elsewhere", str(folder))
     folder.mkdir(exist_ok=True)
     name = f"{_stamp(folder)}-{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
     processes.write_aside(folder / f"{name}.json", msgspec.json.encode(msgspec.structs.replace(command, id=name)))

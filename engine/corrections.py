@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import processes
+from engine import processes, reading
 from engine.fields import RecipeError
 
 FIELD = "data.corrections"
@@ -103,7 +103,7 @@ def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise RecipeError(FIELD, f"{path} has over {MOST_BYTES >> 20} MiB, which is no file of corrections; choose another")
-        return path.read_bytes()
+        return reading.content(path, MOST_BYTES)
     except OSError as error:
         problem = f"{path} cannot be read ({error.strerror or error}); choose another file, or leave it empty"
         raise RecipeError(FIELD, problem) from None

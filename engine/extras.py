@@ -41,6 +41,7 @@ def writing(target: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def alone(run: Run, verb: str) -> Iterator[None]:
     """One at a time for a run; what an earlier one left when it was killed is removed. Raises Refused while one is at work."""
+    run.refuse_links()
     folder = run.folder / "extras"
     with contextlib.ExitStack() as stack:
         try:

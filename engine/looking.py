@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from msgspec import Struct
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine import checkpoint, corrections, decide
 from engine.data.augment import normalise
@@ -250,7 +250,7 @@ def _load(key: tuple[Path, str, str], build: checkpoint.Build, part: str) -> Net
     if card is None:
         raise Refused(f"{run.name} has no data.json, which says how its pictures are read; it cannot be looked at")
     known = decide.read(run)
-    module: nn.Module = build.network()
+    module = checkpoint.network_of(folder)
     checkpoint.load_model(folder, module, part)
     module.eval()
     return Network(key, module, known.recipe if known else run.recipe(), card, build.channels, build.size)

@@ -36,6 +36,7 @@ def read(run: Run) -> Notes:
 
 def write(run: Run, notes: Notes) -> None:
     """Raises Refused where it cannot be written."""
+    run.refuse_links()
     path = run.folder / "extras" / "notes.json"
     try:
         path.parent.mkdir(exist_ok=True)

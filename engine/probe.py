@@ -138,7 +138,7 @@ class Rebuilt:
             decide.check_teacher(self.run, pinned)
         by_heads = isinstance(asked, recipe.UNTAUGHT)
         teacher = load_frozen(pinned, self.run.workspace, by_heads) if pinned else None
-        student = checkpoint.read_state(checkpoint.chosen(self.run, None)).build.network()
+        student = checkpoint.network_of(checkpoint.chosen(self.run, None))
         return methods.build(asked, student, teacher).to(self.device).train()
 
     def at(self, folder: Path) -> Probed:

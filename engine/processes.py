@@ -5,6 +5,7 @@ Knows nothing of runs. The rules it serves (what a held lock or a silent heartbe
 
 import contextlib
 import ctypes
+import errno
 import functools
 import importlib.util
 import os
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import psutil
 from filelock import FileLock, Timeout
@@ -106,7 +107,10 @@ def _started(process: psutil.Process) -> float:
 
 @contextlib.contextmanager
 def hold(path: Path, timeout_s: float = 2.0) -> Iterator[None]:
-    """Hold an OS lock. Raises Held. The wait outlasts a reader that only looks whether the lock is held."""
+    """Hold an OS lock. Raises Held, and OSError for a link: whose target may be anybody's. The wait outlasts a reader that
+    only looks whether the lock is held."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and a lock must be a file of its own", str(path))
     lock = FileLock(path, timeout=timeout_s, thread_local=False)
     try:
         lock.acquire()
@@ -218,9 +222,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**ours, **fixed, **(extra or {})}
 
 
+def appended(path: Path) -> IO[bytes]:
+    """A log to write on at its end. Raises OSError for a link, which may lead anywhere, and for what is no file."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(errno.EINVAL, "it is a link, or no file, and what is written would land elsewhere", str(path))
+    return path.open("ab")
+
+
 def start(command: Sequence[str], log: Path, detached: bool) -> subprocess.Popen[bytes]:
     """Start a process with its output appended to `log` and nothing to read. Detached, it outlives us and our terminal."""
-    with log.open("ab") as output:
+    with appended(log) as output:
         options: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
         if detached and WINDOWS:
             options["creationflags"] = 0x00000008 | 0x00000200  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP

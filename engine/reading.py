@@ -44,8 +44,9 @@ def _refuse_odd(facts: os.stat_result, path: Path | str) -> None:
 def content(path: Path | str, most: int = SMALL) -> bytes:
     """All of it. Raises OSError, also for more than so many bytes."""
     with opened(path) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
+        large = os.fstat(file.fileno()).st_size > most
+        found = b"" if large else file.read(most + 1)
+    if large or len(found) > most:
         raise OSError(errno.EFBIG, f"it has more than the {most >> 20} MiB that are read of it", str(path))
     return found
 

@@ -30,6 +30,7 @@ from engine.state import RunState, State, Vital, derive
 
 SLICE = 200_000  # bytes parsed at once: more makes a window stumble
 BEAT_S = 1.0
+WRITTEN = ("run.lock", "events.jsonl", "engine.log", "commands", "checkpoints", "artifacts", "extras")  # and not replaced
 _STEP = events.to_line(events.StepTaken(step=0, epoch=0.0, values={})).partition(b",")[0]  # how the line of a step begins
 _FORK = re.compile(r"(.+-s\d+-F\d+.*)-fork\d+")
 
@@ -110,6 +111,13 @@ class Run:
     def log_path(self) -> Path:
         return self.folder / "engine.log"
 
+    def refuse_links(self) -> None:
+        """Raises Refused where what is written into the folder would land elsewhere. The folder itself may be a link."""
+        for name in WRITTEN:
+            if (path := self.folder / name).is_symlink():
+                remedy = "put what it leads to in its place, or take the link away"
+                raise Refused(f"{path} is a link, so what this run writes would land elsewhere; {remedy}")
+
     def recipe(self) -> RunRecipe:
         """What was asked. Raises RecipeErrors for a damaged file, OSError without one."""
         path = self.folder / "recipe.toml"
@@ -188,7 +196,8 @@ class Run:
         """Finished checkpoint folders, the oldest first."""
         folder = self.folder / "checkpoints"
         found = folder.glob("step-*") if folder.exists() else ()
-        return sorted((path for path in found if path.name.removeprefix("step-").isdecimal()), key=checkpoint_step)
+        ours = (path for path in found if path.name.removeprefix("step-").isdecimal() and not path.is_symlink())
+        return sorted(ours, key=checkpoint_step)
 
 
 def checkpoint_step(folder: Path) -> int:
@@ -471,6 +480,7 @@ class Attempt:
         self._torn = False
 
     def __enter__(self) -> "Attempt":
+        self.run.refuse_links()
         with contextlib.ExitStack() as stack:  # whatever goes wrong on the way in, the lock is free again
             self._lock(stack)
             self.state = self.run.state()

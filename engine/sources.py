@@ -119,7 +119,7 @@ def refuse_seen_tests(pinned: decide.Weights, workspace: Path, data: Prepared) -
 def load_frozen(pinned: decide.Teacher, workspace: Path, by_heads: bool) -> nn.Module:
     """A teacher as its checkpoint has it; one that learned without labels answers with its heads. Raises Refused."""
     folder = pinned.folder(workspace)
-    teacher = checkpoint.read_state(folder).build.network()
+    teacher = checkpoint.network_of(folder)
     if by_heads:
         learned = decide.read(Run(folder.parents[1]))
         return methods.headed(pinned.run, learned and learned.recipe.method, teacher, checkpoint.load_kept(folder))
@@ -130,7 +130,7 @@ def load_frozen(pinned: decide.Teacher, workspace: Path, by_heads: bool) -> nn.M
 def described(card: bytes) -> dict[str, Any]:
     """What data.json says of the pictures; nothing of one that is damaged. Older ones do not say how many differ."""
     with contextlib.suppress(msgspec.MsgspecError):
-        return {**msgspec.json.decode(card, type=dict[str, Any]), "skipped": None, "distinct": None}
+        return {**reading.decoded(card, dict[str, Any]), "skipped": None, "distinct": None}
     return {}
 
 

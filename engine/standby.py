@@ -116,7 +116,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _speak_into(log: Path) -> None:
     """From here on as if started afresh: output appended to the run's log, and nothing to read."""
-    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+    with processes.appended(log) as output, Path(os.devnull).open("rb") as nothing:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
         os.dup2(nothing.fileno(), 0)

@@ -3,15 +3,26 @@
 Rates are fractions in [0, 1] everywhere else in the house; only here do they become per cent.
 """
 
+import contextlib
 import math
 import time
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{THIN SPACE}"
 
 
 def _signed(text: str) -> str:
     return text.replace("-", MINUS)
+
+
+def cell(text: str) -> str:
+    """A text for a table in CSV. A spreadsheet would run one that begins as a formula does, so it gets an apostrophe before."""
+    with contextlib.suppress(ValueError):
+        float(text)
+        return text
+    text = f"'{text}" if text.startswith(FORMULA) else text
+    return text.replace("\r", " ")  # which ends a row for some readers, and csv does not quote it
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -153,7 +153,7 @@ def _sha256(path: Path, data_folder: Path, tell: Tell) -> str:
         if found := _read(known, Known):
             return str(found.sha256)
         sums = hashlib.sha256()
-        with path.open("rb") as file:
+        with reading.opened(path) as file:
             while chunk := file.read(CHUNK):
                 tell(0, 0)
                 sums.update(chunk)

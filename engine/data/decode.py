@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from engine import reading
+
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")  # whatever the name says, nothing else is opened
+MOST_BYTES = 2**30  # of a file: as many as the pixels that are opened take uncompressed, and more
 LARGEST = 89_478_485  # pixels: where Pillow begins to warn of decompression bombs
 _ORIENTATION = 0x0112
 
@@ -38,7 +41,7 @@ class Unreadable(Exception):
 def decode(path: Path, size: int, colour: str) -> Decoded:
     """Raises Unreadable for whatever is wrong with the file."""
     try:
-        content = path.read_bytes()
+        content = reading.content(path, MOST_BYTES)
     except OSError as error:
         raise Unreadable(f"cannot be opened ({error.strerror or error})") from None
     if not content:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from engine import reading
 from engine.data import archives, listing
 from engine.data.listing import ORDER, PICTURES, READ, Entry, Listing, NoClasses, in_turn, shown, suffix_of
 from engine.data.pictures import Broken, Tell
@@ -29,6 +30,7 @@ COLUMNS = {
     "label": ("label", "class"),
     "split": ("split", "part", "set"),
 }
+MOST_BYTES = 2**28  # of a CSV: three million lines
 NEEDED = ("file", "label")
 PARTS = {**listing.PARTS, "": ""}
 HEAD = "write a first line such as file,label,split"
@@ -67,7 +69,7 @@ def find(path: Path, tell: Tell) -> Listing:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.content(path, MOST_BYTES)
     except OSError as error:
         raise _error(path, f"cannot be opened ({error.strerror or error})") from None
 

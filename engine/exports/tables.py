@@ -5,6 +5,7 @@ Nothing that a resume abandoned stands in them. What is absent is an empty cell,
 
 import contextlib
 import csv
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import arrays
+from engine import arrays, words
 from engine.exports.card import Made
 from engine.lineages import predictions_of
 from engine.predictions import ComparisonError, Mistakes, Predictions, mistakes
@@ -152,5 +153,5 @@ def _name(names: Sequence[str], place: int, otherwise: str | None = None) -> str
 def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
+        for row in itertools.chain([head], rows):
+            writer.writerow([words.cell(one) if isinstance(one, str) else one for one in row])

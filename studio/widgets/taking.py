@@ -18,7 +18,7 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage, QKeyEvent,
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QGraphicsView, QMenu, QScrollArea, QTableView, QToolButton, QWidget
 
-from engine import processes
+from engine import processes, words
 from studio import theme
 from studio.widgets import painted
 
@@ -193,7 +193,9 @@ def svg_of(widget: QWidget, title: str) -> bytes:
 def csv_text(rows: Rows) -> str:
     """Numbers in full, empty where nothing was measured."""
     held = io.StringIO()
-    csv.writer(held, lineterminator="\n").writerows([["" if cell is None else cell for cell in row] for row in rows])
+    writer = csv.writer(held, lineterminator="\n")
+    for row in rows:
+        writer.writerow([words.cell(cell) if isinstance(cell, str) else cell for cell in row])
     return held.getvalue()
 
 
