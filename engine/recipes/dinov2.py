@@ -18,7 +18,7 @@ class Dinov2(Dino, frozen=True, kw_only=True, tag_field="name", tag="dinov2"):
         "sinkhorn"
     )
     frozen_scale: Annotated[bool, frozen_scale_knob("as in DINO, since few pictures need it; DINOv2's dino_head.py lets the lengths be learned", "preset")] = True  # fmt: skip
-    ibot_weight: Annotated[float, knob("Weight of hidden patches", "What guessing hidden patches counts beside DINO's loss; 0 hides none.", ge=0, le=100, basic=True, source="paper", why="ssl_default_config.yaml: 1")] = 1.0  # fmt: skip
+    ibot_weight: Annotated[float, knob("Weight of iBOT", "What guessing hidden patches counts beside DINO's loss; 0 hides none.", ge=0, le=100, basic=True, source="paper", why="ssl_default_config.yaml: 1")] = 1.0  # fmt: skip
     koleo_weight: Annotated[float, knob("Weight of KoLeo", "Pushes each picture's features away from its nearest neighbour's; 0 leaves it out.", ge=0, le=100, source="paper", why="ssl_default_config.yaml: 0.1")] = 0.1  # fmt: skip
     mask_probability: Annotated[float, knob("Masked crops", "Share of the global crops of which patches are hidden.", ge=0, le=1, source="paper", why="ssl_default_config.yaml: 0.5")] = 0.5  # fmt: skip
     mask_ratio_low: Annotated[float, knob("Hidden from", f"Smallest share {_SHARE} that is hidden.", ge=0, le=1, source="paper", why="ssl_default_config.yaml: 0.1")] = 0.1  # fmt: skip

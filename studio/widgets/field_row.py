@@ -1,10 +1,20 @@
-"""A field of a recipe and what it is to be: a row of a dialog that may have several."""
+"""Fields of a recipe and what they are to be: rows of a dialog, with a button for one more."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine import words
 from studio import theme
@@ -68,6 +78,61 @@ class FieldRow(QWidget):
         now = f"now {self._chosen.now}" if self._chosen.now else ""
         self.values.setPlaceholderText("; ".join(filter(None, (now, self._example))))
         self.edited.emit()
+
+
+class FieldRows(QWidget):
+    """Rows below each other, each of another field. `changed`: one came or went; `edited`: one says something else."""
+
+    changed = Signal()
+    edited = Signal()
+
+    def __init__(self, more: str, field: str, values: str, example: str = "", hint: str = "") -> None:
+        """`more`: what the button says. `field`, `values`: names of a row's controls; `example` and `hint` of its values."""
+        super().__init__()
+        self._choices: Sequence[Choice] = ()
+        self._names, self._hint = (field, values, example), hint
+        self.rows: list[FieldRow] = []
+        self.more = theme.put_icon(theme.dress(QPushButton(more), small=True), "plus", "text", 14)
+        self.more.setAutoDefault(False)
+        self.more.clicked.connect(self.add)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+
+    @property
+    def said(self) -> list[str]:
+        """ "optimizer.lr=0.1" of every row with a value."""
+        return [row.said for row in self.rows if row.said]
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Begin anew, with one row of these fields; without any, with none."""
+        self._choices = choices
+        for row in list(self.rows):
+            self._remove(row)
+        if choices:
+            self.add()
+        else:
+            self.changed.emit()
+
+    def add(self) -> None:
+        """A row for a field that has none yet, ready to be typed into."""
+        row = FieldRow(self._choices, [each.path for each in self.rows], *self._names)
+        row.values.setToolTip(self._hint)
+        row.edited.connect(self.edited)
+        row.gone.connect(lambda: self._drop(row))
+        self._column.insertWidget(len(self.rows), row)
+        self.rows.append(row)
+        self.changed.emit()
+        row.values.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _drop(self, row: FieldRow) -> None:
+        self._remove(row)
+        self.changed.emit()
+
+    def _remove(self, row: FieldRow) -> None:
+        self.rows.remove(row)
+        row.hide()
+        row.deleteLater()
 
 
 def grow(dialog: QDialog) -> None:

@@ -23,7 +23,7 @@ from engine.forkable import why_fixed
 from studio import fork_model, live_facts, recipe_fields, theme
 from studio.fork_model import Beginning
 from studio.session import Followed
-from studio.widgets.field_row import Choice, FieldRow, grow
+from studio.widgets.field_row import Choice, FieldRows, grow
 
 FIRST = ("method.momentum", "method.momentum_final", "method.teacher_temp", "optimizer.lr", "optimizer.weight_decay")
 TABLES = ("method", "optimizer", "schedule", "augment", "training", "watch")
@@ -41,12 +41,10 @@ class ForkDialog(QDialog):
         self.setWindowTitle("New fork")
         self._runs = {one.name: one for one in runs if fork_model.beginnings(one.run)}
         self.run, self.step = QComboBox(), QComboBox()
-        self.changes: list[FieldRow] = []
-        self.more = theme.put_icon(theme.dress(QPushButton("Another change"), small=True), "plus", "text", 14)
+        self.changes = FieldRows("Another change", "Field to change", "Its new value")
         self.line = theme.dress(QLabel(), mono=True, small=True, muted=True)
         self.problem = theme.dress(QLabel(), state="bad")
         self.queue, self.start, self.cancel = QPushButton("Add to queue"), QPushButton("Start now"), QPushButton("Cancel")
-        self._rows = QVBoxLayout()
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(lambda: grow(self))
         self._lay_out()
@@ -70,11 +68,11 @@ class ForkDialog(QDialog):
         """The command as it stands; empty while it could not be asked."""
         if self.one is None or self.beginning is None:
             return []
-        return fork_model.command(self.one.name, self.beginning, filter(None, (each.said for each in self.changes)))
+        return fork_model.command(self.one.name, self.beginning, self.changes.said)
 
     def show_busy(self, busy: bool) -> None:
         """While the fork is being made nothing else can be asked."""
-        for widget in (self.queue, self.start, self.more, self.run, self.step, *self.changes):
+        for widget in (self.queue, self.start, self.run, self.step, self.changes):
             widget.setEnabled(not busy)
         if busy:
             self.problem.setText("")
@@ -83,32 +81,12 @@ class ForkDialog(QDialog):
         self.show_busy(False)
         self.problem.setText(sentence)
 
-    def add_change(self) -> FieldRow | None:
-        """A row for one more field."""
-        if self.one is None:
-            return None
-        row = FieldRow(changeable(self.one), [each.path for each in self.changes], "Field to change", "Its new value")
-        row.edited.connect(self._tell)
-        row.gone.connect(lambda: self._drop(row))
-        self.changes.append(row)
-        self._rows.addWidget(row)
-        self._tell()
-        return row
-
-    def _drop(self, row: FieldRow) -> None:
-        self.changes.remove(row)
-        row.hide()
-        row.deleteLater()
-        self._tell()
-
     def _show_run(self) -> None:
         """Another run: its checkpoints, and its fields."""
         self.step.clear()
         for begin in fork_model.beginnings(self.one.run) if self.one is not None else ():
             self.step.addItem(_step_words(self.one, begin), begin)
-        for row in list(self.changes):
-            self._drop(row)
-        self.add_change()
+        self.changes.offer(changeable(self.one) if self.one is not None else [])
 
     def _tell(self) -> None:
         said = self.words()
@@ -126,14 +104,15 @@ class ForkDialog(QDialog):
     def _listen(self) -> None:
         self.run.currentIndexChanged.connect(self._show_run)
         self.step.currentIndexChanged.connect(self._tell)
-        self.more.clicked.connect(self.add_change)
+        self.changes.changed.connect(self._tell)
+        self.changes.edited.connect(self._tell)
         self.queue.clicked.connect(lambda: self._ask(False))
         self.start.clicked.connect(lambda: self._ask(True))
         self.cancel.clicked.connect(self.close)
 
     def _lay_out(self) -> None:
         theme.dress(self.start, primary=True).setDefault(True)
-        for button in (self.queue, self.cancel, self.more):
+        for button in (self.queue, self.cancel):
             button.setAutoDefault(False)
         for label in (self.line, self.problem):
             label.setWordWrap(True)
@@ -145,8 +124,7 @@ class ForkDialog(QDialog):
             theme.quiet_field(field)
             field.setAccessibleName(text.replace("&", ""))
             form.addRow(text, field)
-        form.addRow("Changes", self._rows)
-        form.addRow("", self.more)
+        form.addRow("Changes", self.changes)
         for button in (self.cancel, self.queue, self.start):
             foot.addWidget(button)
         foot.insertStretch(1)

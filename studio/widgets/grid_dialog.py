@@ -20,7 +20,7 @@ from engine import grid, recipe, words
 from engine.fields import RecipeErrors
 from engine.recipe import Recipe, RecipeFile
 from studio import recipe_fields, theme
-from studio.widgets.field_row import Choice, FieldRow, grow
+from studio.widgets.field_row import Choice, FieldRows, grow
 
 FIRST = ("optimizer.lr", "training.batch", "training.epochs", "model.width", "method.temperature", "optimizer.weight_decay")
 WIDE = 580  # at scale 1
@@ -42,24 +42,22 @@ class GridDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add a grid")
         self._text, self._source, self._seconds = text, source, seconds
-        self._fields = offered(recipe.read_text(text).recipe)
-        self.rows: list[FieldRow] = []
+        self.fields = FieldRows("Another field", "Field of the grid", "Its values", EXAMPLE, HINT)
         self.files: list[RecipeFile] = []
-        self.more = theme.put_icon(theme.dress(QPushButton("Another field"), small=True), "plus", "text", 14)
         self.summary, self.names = QLabel(), theme.dress(QLabel(), small=True, muted=True)
         self.line = theme.dress(QLabel(), mono=True, small=True, muted=True)
         self.problem = theme.dress(QLabel(), state="bad")
         self.queue, self.cancel = QPushButton("Add to queue"), QPushButton("Cancel")
-        self._places = QVBoxLayout()
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(lambda: grow(self))
         self._typed = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._typed.timeout.connect(self._tell)
         self._lay_out()
-        self.more.clicked.connect(self.add_row)
+        self.fields.changed.connect(self._tell)
+        self.fields.edited.connect(self._wait)
         self.queue.clicked.connect(lambda: self.asked.emit(self.files))
         self.cancel.clicked.connect(self.close)
-        self.add_row()
+        self.fields.offer(offered(recipe.read_text(text).recipe))
 
     @property
     def waiting(self) -> bool:
@@ -72,23 +70,6 @@ class GridDialog(QDialog):
         self.problem.setVisible(bool(sentence))
         self._soon.start()
 
-    def add_row(self) -> FieldRow:
-        row = FieldRow(self._fields, [each.path for each in self.rows], "Field of the grid", "Its values", EXAMPLE)
-        row.values.setToolTip(HINT)
-        row.edited.connect(self._wait)
-        row.gone.connect(lambda: self._drop(row))
-        self.rows.append(row)
-        self._places.addWidget(row)
-        self._tell()
-        row.values.setFocus(Qt.FocusReason.OtherFocusReason)
-        return row
-
-    def _drop(self, row: FieldRow) -> None:
-        self.rows.remove(row)
-        row.hide()
-        row.deleteLater()
-        self._tell()
-
     def _wait(self) -> None:
         """Hundreds of recipes may have to be read for a few letters: not for each of them, and nothing is queued unread."""
         self.queue.setEnabled(False)
@@ -97,7 +78,7 @@ class GridDialog(QDialog):
     def _tell(self) -> None:
         """What the values make, before anything is made."""
         self._typed.stop()
-        said = [row.said for row in self.rows if row.said]
+        said = self.fields.said
         self.files, problem = [], ""
         try:
             axes = [grid.axis(each) for each in said]
@@ -130,8 +111,7 @@ class GridDialog(QDialog):
 
     def _lay_out(self) -> None:
         theme.dress(self.queue, primary=True).setDefault(True)
-        for button in (self.cancel, self.more):
-            button.setAutoDefault(False)
+        self.cancel.setAutoDefault(False)
         for label in (self.summary, self.names, self.line, self.problem):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -148,8 +128,7 @@ class GridDialog(QDialog):
         said = theme.dress(QLabel(what), prose=True)
         said.setWordWrap(True)
         column.addWidget(said)
-        column.addLayout(self._places)
-        column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.fields)
         for label in (self.summary, self.names, self.line, self.problem):
             column.addWidget(label)
         column.addStretch(1)

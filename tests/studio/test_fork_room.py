@@ -114,16 +114,16 @@ def dialog(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> tup
 def test_that_the_dialog_says_the_command_it_carries_out(dialog: tuple[GenerationsView, ForkDialog]) -> None:
     _, asks = dialog
     assert asks.words() == ["fork", "digits-s0-F0", "--at", "20", "--queue"] and asks.run.count() == 1
-    first = asks.changes[0]
+    first = asks.changes.rows[0]
     assert first.path == "optimizer.lr" and first.values.placeholderText().startswith("now ")
     first.values.setText("0.5")
-    asks.more.click()
-    assert asks.changes[1].path != "optimizer.lr", "another field is proposed"
+    asks.changes.more.click()
+    assert asks.changes.rows[1].path != "optimizer.lr", "another field is proposed"
     asks.step.setCurrentIndex(1)
     wanted = ["fork", "digits-s0-F0", "--at", "10", "--set", "optimizer.lr=0.5", "--fresh-optimizer", "--queue"]
     assert asks.words() == wanted and asks.line.text() == f"filial {' '.join(wanted)}"
-    asks.changes[1].remove.click()
-    assert [each.path for each in asks.changes] == ["optimizer.lr"]
+    asks.changes.rows[1].remove.click()
+    assert [each.path for each in asks.changes.rows] == ["optimizer.lr"]
 
 
 @pytest.mark.parametrize("at_once", [False, True])

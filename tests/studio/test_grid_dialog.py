@@ -33,23 +33,23 @@ def dialog(on_screen: Callable[[QWidget], QWidget], dressed: object) -> Iterator
 
 def test_that_number_and_time_are_told_before_anything_is_made(dialog, qtbot) -> None:
     asked = dialog(lambda one: 600.0 if one.optimizer.lr > 0.01 else None)
-    assert not asked.queue.isEnabled() and asked.rows[0].path == "optimizer.lr"
-    QTest.keyClicks(asked.rows[0].values, "0.1, 0.03")
+    assert not asked.queue.isEnabled() and asked.fields.rows[0].path == "optimizer.lr"
+    QTest.keyClicks(asked.fields.rows[0].values, "0.1, 0.03")
     qtbot.waitUntil(lambda: not asked.waiting, timeout=5000)
     assert asked.summary.text() == "2 lineages, 8 runs, about 20 min."
     assert asked.names.text() == "d-lr-0.1, d-lr-0.03"
     assert asked.line.text() == 'filial queue add my.toml --grid "optimizer.lr=0.1, 0.03"'
-    QTest.keyClicks(asked.rows[0].values, ", 0.001")
+    QTest.keyClicks(asked.fields.rows[0].values, ", 0.001")
     qtbot.waitUntil(lambda: not asked.waiting, timeout=5000)
     assert asked.summary.text() == "3 lineages, 12 runs, about 20 min for 2 of the lineages; of the others nothing is known."
 
 
 def test_that_a_second_field_multiplies_and_goes_again(dialog, qtbot) -> None:
     asked = dialog()
-    asked.rows[0].values.setText("0.1,0.03")
+    asked.fields.rows[0].values.setText("0.1,0.03")
     qtbot.waitUntil(lambda: not asked.waiting, timeout=5000)
-    press(asked.more)
-    second = asked.rows[1]
+    press(asked.fields.more)
+    second = asked.fields.rows[1]
     assert second.path != "optimizer.lr"
     second.values.setText("32..128:4")
     qtbot.waitUntil(lambda: not asked.waiting, timeout=5000)
@@ -61,7 +61,7 @@ def test_that_a_second_field_multiplies_and_goes_again(dialog, qtbot) -> None:
 
 def test_that_a_refused_value_is_named_and_nothing_can_be_queued(dialog, qtbot) -> None:
     asked = dialog()
-    asked.rows[0].values.setText("0.1, 5000")
+    asked.fields.rows[0].values.setText("0.1, 5000")
     qtbot.waitUntil(lambda: not asked.waiting, timeout=5000)
     assert asked.problem.text().startswith("optimizer.lr: 5000") and not asked.queue.isEnabled() and not asked.files
 
@@ -81,7 +81,7 @@ def test_that_a_grid_from_the_queue_is_on_disk_and_in_the_queue(
     on_screen(view)
     view.table.choose([f"run {run.name}"])
     view._act("grid")
-    view.grid.rows[0].values.setText("0.1,0.05")
+    view.grid.fields.rows[0].values.setText("0.1,0.05")
     qtbot.waitUntil(lambda: not view.grid.waiting, timeout=5000)
     assert view.grid.summary.text().startswith("2 lineages, 2 runs, about ")
     press(view.grid.queue)
@@ -98,7 +98,7 @@ def test_that_a_refusal_is_said_where_the_grid_was_written(
     on_screen(view)
     view.table.choose([f"run {run.name}"])
     view._act("grid")
-    view.grid.rows[0].values.setText("0.1,0.05")
+    view.grid.fields.rows[0].values.setText("0.1,0.05")
     assert not view.grid.queue.isEnabled(), "nothing is queued before it was read"
     qtbot.waitUntil(view.grid.queue.isEnabled, timeout=5000)
 

@@ -570,7 +570,7 @@ def test_that_a_preset_whose_pictures_are_not_chosen_yet_shows_its_own_schedules
 
 def test_that_a_grid_of_the_recipe_is_in_the_queue(qtbot: QtBot, view: RecipeView, session: Session) -> None:
     view.add_grid()
-    view.grid.rows[0].values.setText("0.1,0.05")
+    view.grid.fields.rows[0].values.setText("0.1,0.05")
     qtbot.waitUntil(view.grid.queue.isEnabled, timeout=5000)
     assert view.grid.line.text().startswith("filial queue add born-again-digits --grid")
     qtbot.mouseClick(view.grid.queue, Qt.MouseButton.LeftButton)
