@@ -5,7 +5,7 @@ What the cells say is queue_words.py's; drawing them is widgets/run_table.py's.
 """
 
 import statistics
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from typing import Literal
@@ -13,8 +13,8 @@ from typing import Literal
 from engine import words
 from studio import phrases, queue_filter, queue_order, queue_words
 from studio.queue_columns import Column
-from studio.queue_words import TOGETHER, Following, needs_decision, standing
-from studio.session import Followed
+from studio.queue_words import TOGETHER, Census, Following, standing
+from studio.session import AT_WORK, Followed
 
 Segment = Literal["All", "Waiting", "At work", "To decide"]
 SEGMENTS: tuple[Segment, ...] = ("All", "Waiting", "At work", "To decide")
@@ -90,12 +90,13 @@ def belongs(one: Followed, segment: Segment, following: Following) -> bool:
         case "At work":
             return one.at_work or one.expected
         case "To decide":
-            return needs_decision(one, following.source_of(one))
+            return queue_words.is_needy(one, following)
     return True
 
 
-def counts(following: Following) -> dict[Segment, int]:
-    return {segment: sum(belongs(one, segment, following) for one in following.runs) for segment in SEGMENTS}
+def counts(following: Following, counted: Census | None = None) -> dict[Segment, int]:
+    counted = counted or queue_words.census(following)
+    return {"All": counted.all, "Waiting": counted.waiting, "At work": counted.at_work, "To decide": counted.needy.total()}
 
 
 # ---- rows ----------------------------------------------------------------------------------------------------------------
@@ -106,9 +107,15 @@ Blocks = dict[str, Block]
 
 
 def rows(
-    following: Following, wanted: Wanted, ends: Mapping[str, float], now: float, blocks: Blocks | None = None
+    following: Following,
+    wanted: Wanted,
+    ends: Mapping[str, float],
+    now: float,
+    blocks: Blocks | None = None,
+    over: Callable[[], bool] = bool,
 ) -> list[Row]:
-    """What the table shows, from above. `blocks` keeps the rows of lineages in which nothing happens from time to time."""
+    """What the table shows, from above. `blocks` keeps the rows of lineages in which nothing happens from time to time; while
+    thousands are being read, those of more lineages are only made until the turn is `over`."""
     blocks = {} if blocks is None else blocks
     sizes: dict[str, int] = {}
     for one in following.runs:
@@ -122,7 +129,9 @@ def rows(
     if wanted.sort:
         apart = [one for runs in lineages.values() for one in runs]
         return [writer.single(one, 0) for one in queue_order.ordered(apart, wanted.sort, wanted.falling, wanted.added)]
-    found = [_block(name, runs, sizes[name] > 1, writer, blocks) for name, runs in lineages.items()]
+    found = [
+        _block(name, runs, sizes[name] > 1, writer, blocks) for name, runs in lineages.items() if name in blocks or not over()
+    ]
     found.sort(key=lambda block: block[1])
     return [row for block in found for row in block[2]]
 
@@ -141,11 +150,15 @@ def _made_of(name: str, runs: Sequence[Followed], grouped: bool, writer: "_Write
     """All that the rows rest on; None where they also tell the time, or what a run of another lineage does."""
     parts: list[object] = [writer.wanted.added, grouped, int(writer.now // 900), f"lineage {name}" in writer.wanted.folded]
     for one in runs:
-        teacher = writer.following.source_of(one)
-        outside = teacher is not None and teacher.lineage != name
-        if one.at_work or one.expected or (one.place and writer.ends) or (one.word == "blocked" and (outside or not teacher)):
+        word = one.word
+        if one.expected or word in AT_WORK or (one.place and writer.ends):
             return None
-        parts += [one, one.version, teacher.version if teacher is not None else None]
+        parts += [one, one.touched, one.state.count]
+        if word in ("queued", "blocked"):  # all others say nothing of whom they learn from
+            teacher = writer.following.source_of(one)
+            if word == "blocked" and (teacher is None or teacher.lineage != name):
+                return None
+            parts.append(teacher.version if teacher is not None else None)
     open_ = [key for key in writer.wanted.unfolded if key.startswith(f"generation {name} ")]
     return [*parts, *open_]
 

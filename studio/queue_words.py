@@ -7,6 +7,7 @@ time of day the last run will be done. What stands in which row of the table is 
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from engine import words
@@ -69,6 +70,36 @@ def needs_decision(one: Followed, teacher: Followed | None) -> bool:
     if how == "blocked":
         return teacher is None or standing(teacher) in ("paused", "stopped", "not queued", "unreadable")
     return how in NEED
+
+
+def is_needy(one: Followed, following: Following) -> bool:
+    """As `needs_decision`; asked of all runs, and of hardly any does it matter whom it learns from."""
+    return standing(one) in NEED and needs_decision(one, following.source_of(one))
+
+
+@dataclass(frozen=True)
+class Census:
+    """How many runs are how, counted once for all that is said of them."""
+
+    all: int
+    waiting: int  # their turn is still to come
+    at_work: int  # or about to be
+    done: int
+    needy: Counter[Standing]  # of those that a person must decide about
+
+
+def census(following: Following) -> Census:
+    waiting = at_work = done = 0
+    needy: Counter[Standing] = Counter()
+    runs = following.runs
+    for one in runs:
+        how = standing(one)
+        done += how == "done"
+        at_work += how in ("at work", "silent")
+        waiting += bool(one.place) and not one.expected
+        if how in NEED and is_needy(one, following):
+            needy[how] += 1
+    return Census(len(runs), waiting, at_work, done, needy)
 
 
 def root_of(one: Followed, following: Following) -> Followed | None:
@@ -262,7 +293,7 @@ def all_done(following: Following, ends: Mapping[str, float], now: float) -> flo
         return None
     last = [ends[one.name] for one in waiting]
     for one in following.runs:
-        if standing(one) in ("at work", "silent"):
+        if one.expected or one.at_work:
             left = phrases.seconds_left(one, now)
             end = ends.get(one.name, now + left if left is not None else None)
             if end is None:
@@ -282,21 +313,20 @@ def counted(runs: Iterable[Followed]) -> str:
     return ", ".join(f"{words.count(counts[how])} {SHORT.get(how, how)}" for how in order if counts[how])
 
 
-def sentence(following: Following, ends: Mapping[str, float], now: float) -> Sentence:
+def sentence(following: Following, ends: Mapping[str, float], now: float, counted: Census | None = None) -> Sentence:
     """What is at work, what waits, until when, and what a person must decide."""
-    at_work = sum(one.at_work or one.expected for one in following.runs)
-    waiting = sum(bool(one.place) and not one.expected for one in following.runs)
-    return Sentence(_lead(following, at_work, waiting), _until(following, ends, waiting, now) + _decisions(following))
+    counted = counted or census(following)
+    return Sentence(_lead(counted), _until(following, ends, counted.waiting, now) + _decisions(counted.needy))
 
 
-def _lead(following: Following, at_work: int, waiting: int) -> str:
+def _lead(counted: Census) -> str:
+    at_work, waiting = counted.at_work, counted.waiting
     if at_work or waiting:
         return (
             f"{words.count(at_work) if at_work else 'Nothing'} at work, {words.count(waiting) if waiting else 'none'} waiting"
         )
-    runs = following.runs
-    if runs and all(one.state.completed for one in runs):
-        return "Everything is done" if len(runs) > 1 else "The one run is done"
+    if counted.all and counted.done == counted.all:
+        return "Everything is done" if counted.all > 1 else "The one run is done"
     return "Nothing at work, none waiting"
 
 
@@ -309,9 +339,8 @@ def _until(following: Following, ends: Mapping[str, float], waiting: int, now: f
     return "" if last is None else f", all done about {phrases.moment(last, now)}"
 
 
-def _decisions(following: Following) -> str:
+def _decisions(counts: Counter[Standing]) -> str:
     """ "; 1 failed and 1 lost need a decision"."""
-    counts = Counter(standing(one) for one in following.runs if needs_decision(one, following.source_of(one)))
     parts = [f"{words.count(counts[how])} {how}" for how in NEED if counts[how]]
     if not parts:
         return ""

@@ -81,6 +81,11 @@ class Session(QObject):
         return self._followed.get(self._chosen)
 
     @property
+    def busy_runs(self) -> list[Followed]:
+        """Those at work or about to be, in the order of all."""
+        return sorted(self._watch.busy, key=lambda one: one.order)
+
+    @property
     def loading(self) -> int:
         """How many runs are still being read for the first time."""
         return self._watch.loading
@@ -177,8 +182,7 @@ class Session(QObject):
         """Till the next tick."""
         if self.loading:
             return TICK_READING_MS
-        busy = self._watch.busy if self._watch.many else self._followed.values()
-        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in busy)
+        on_cpu = any(one.word in ("running", "stopping") and one.state.device == "cpu" for one in self._watch.busy)
         return TICK_ON_CPU_MS if on_cpu else TICK_MS
 
     def _choose_for_the_person(self) -> None:
@@ -535,7 +539,7 @@ class Session(QObject):
     @property
     def busy(self) -> bool:
         """Something trains, or is about to."""
-        return any(one.at_work or one.expected for one in self.runs)
+        return bool(self._watch.busy)
 
     def stop_all(self) -> bool:
         """Ask every engine to save and end now; nothing in the queue is started after it. False if one could not be asked."""

@@ -8,10 +8,11 @@ from studio.widgets.strip import StripWords
 
 def strip_words(following: Session, now: float) -> StripWords:
     """What the strip says: the run at work, else the one about to be, else the queue, else the run that changed last."""
-    if following.loading and not any(one.at_work for one in following.runs):
+    busy = following.busy_runs
+    at_work = [one for one in busy if one.at_work]
+    if following.loading and not at_work:
         return StripWords(f"Reading {words.plural(following.loading, 'run')}")
-    at_work = [one for one in following.runs if one.at_work]
-    about_to = [one for one in following.runs if one.expected]
+    about_to = [one for one in busy if one.expected]
     if at_work:
         chosen = following.chosen
         one = chosen if chosen in at_work and chosen is not None else max(at_work, key=lambda one: one.changed_at)

@@ -29,14 +29,12 @@ class Tidings(QObject):
         self._look()
 
     def _look(self) -> None:
-        for one in self._session.runs:
+        """At those that are at work, and at those that were: whoever ended before is nobody's news."""
+        self._at_work |= {one.name for one in self._session.busy_runs if one.at_work and not _how(one)}
+        for one in [one for name in self._at_work if (one := self._session.followed(name)) is not None]:
             how = _how(one)
-            if not how:
-                if one.at_work:
-                    self._at_work.add(one.name)
-                continue
             key = (one.name, one.state.attempt, how)
-            if one.name in self._at_work and key not in self._told:
+            if how and key not in self._told:
                 self._told.add(key)
                 said = f"{phrases.run_short(one)}: {phrases.state_words(one, time.time())}"
                 self.heard.emit(one.name, said, how in BAD)

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.recipe import Recipe, RecipeFile
-from studio import live_cures, live_failures, queue_acts, queue_columns, queue_model, queue_presets, queue_words, theme
+from studio import live_cures, live_failures, queue_acts, queue_columns, queue_model, queue_presets, queue_words, theme, watch
 from studio.queue_columns import Column
 from studio.queue_model import SEGMENTS, Row, Wanted
 from studio.session import Followed, Session
@@ -45,7 +45,8 @@ from studio.widgets.stop_button import ACTS
 
 SIDE, LEAST_SIDE, SHARE = 336, 250, 0.34  # width of the right column: that share of a page which is narrow for its scale
 REFRESH_MS = 200  # news come up to five times a second; so often is looked at most
-READING_MS = 1000  # while runs are read for the first time all of them are news
+READING_MS = 500  # while runs are read for the first time all of them are news
+WRITING_S = 0.01  # for the rows of runs that have just been read
 
 
 class QueueView(QWidget):
@@ -113,11 +114,12 @@ class QueueView(QWidget):
             return
         session, now = self._session, time.time()
         self._pages.setCurrentIndex(0 if session.runs else 1)
-        ends = queue_words.ends(session, now)
-        rows = queue_model.rows(session, self._wanted, ends, now, self._blocks)
-        self.head.show_sentence(queue_words.sentence(session, ends, now))
+        ends, counted = queue_words.ends(session, now), queue_words.census(session)
+        over = watch.turn_of(WRITING_S) if session.loading else bool
+        rows = queue_model.rows(session, self._wanted, ends, now, self._blocks, over)
+        self.head.show_sentence(queue_words.sentence(session, ends, now, counted))
         self.head.show_queue(session.working and not session.held, bool(session.queue))
-        for segment, count in queue_model.counts(session).items():
+        for segment, count in queue_model.counts(session, counted).items():
             self.segment.relabel(segment, f"{segment} {count}")
         self.table.show_added(self._wanted.added)
         self.table.show_order(self._wanted.sort, self._wanted.falling)

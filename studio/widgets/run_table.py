@@ -1,5 +1,6 @@
 """The table of the queue: group rows, generations and runs, drawn a row at a time, ordered by hand or by keys.
 
+A table and not a tree, which asks a model for every one of its rows whenever some come or go: 15 us each, of ten thousand.
 Given rows (queue_model.py), it gives wishes: what to open, fold, move, take out. It changes nothing itself, neither the order
 nor what is folded: both come back as other rows.
 """
@@ -9,25 +10,29 @@ from collections.abc import Iterable, Sequence
 from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
+    QModelIndex,
     QPoint,
     QRect,
     QRectF,
-    QSize,
     Qt,
     Signal,
 )
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDrag,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
     QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QPen,
     QPixmap,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from engine import words
 from studio import theme
@@ -60,14 +65,7 @@ LEFTWARD, RIGHTWARD = int(SIDES.AlignLeft | ONE_LINE), int(SIDES.AlignRight | ON
 INDENTS = (0, 20, 38)  # of a title, by depth
 
 
-class _Height(QStyledItemDelegate):
-    """Rows as high as in every table."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(theme.px(40), max(theme.px(30), theme.metrics("body").height() + theme.px(12)))
-
-
-class RunTable(QTreeView):
+class RunTable(QTableView):
     """Signals tell runs by name and rows by place; `nudged` is -1 for up, 1 for down."""
 
     opened = Signal(int)
@@ -81,16 +79,18 @@ class RunTable(QTreeView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs = RunsModel(self)
-        self._pointed = -1
+        self._pointed = self._gap = -1  # rows: under the pointer, and above which something is being dragged
         self._unwanted: set[int] = set()  # columns that a person has hidden
         self._icons: dict[tuple[str, str, int, float], QPixmap] = {}
         self.setModel(self.runs)
-        self.setItemDelegate(_Height(self))
         self.setAccessibleName("Runs in the order of their turn")
         self._calm()
         self._take_drops()
         self.selectionModel().selectionChanged.connect(lambda *_: self.selection_moved.emit())
         theme.signals.changed.connect(self._redress)
+
+    def header(self) -> QHeaderView:
+        return self.horizontalHeader()
 
     # ---- rows ---------------------------------------------------------------------------------------------------------
 
@@ -252,6 +252,43 @@ class RunTable(QTreeView):
             corner = self.visualRect(self.currentIndex()).bottomLeft()
             self.menu_asked.emit(self.viewport().mapToGlobal(corner))
 
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Home and End lead to the first and the last row, not along one."""
+        ends = {QAbstractItemView.CursorAction.MoveHome: 0, QAbstractItemView.CursorAction.MoveEnd: len(self.runs.rows) - 1}
+        return self.runs.index(ends[action], RUN) if action in ends else super().moveCursor(action, modifiers)
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        super().currentChanged(current, previous)
+        self.viewport().update()  # the frame of the keyboard's row runs from edge to edge
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        super().dragMoveEvent(event)
+        self._show_gap(self._gap_at(event.position().toPoint()) if event.isAccepted() else -1)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        super().dragLeaveEvent(event)
+        self._show_gap(-1)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """A wish only: nothing is taken here, and rows change when the order on disk has changed."""
+        self._show_gap(-1)
+        gap = self._gap_at(event.position().toPoint())
+        self.runs.dropMimeData(event.mimeData(), event.dropAction(), gap, 0, ROOT)
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+
+    def _gap_at(self, point: QPoint) -> int:
+        """The row above which something is let go here; their number for below all of them."""
+        number = self.rowAt(point.y())
+        if number < 0:
+            return len(self.runs.rows)
+        return number if point.y() < self.place_of(number).center().y() else number + 1
+
+    def _show_gap(self, gap: int) -> None:
+        if gap != self._gap:
+            self._gap = gap
+            self.viewport().update()
+
     def startDrag(self, actions: Qt.DropAction) -> None:
         names = movable(self.chosen())
         if not names:
@@ -263,28 +300,43 @@ class RunTable(QTreeView):
 
     # ---- drawing ------------------------------------------------------------------------------------------------------
 
-    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """The whole row at once: group rows run across the columns."""
-        row, place = self.runs.rows[index.row()], QRect(0, option.rect.y(), self.viewport().width(), option.rect.height())
-        painter.save()
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A whole row at once: group rows run across the columns."""
+        painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, place, row, index)
-        self._paint_handle(painter, place, row)
-        self._paint_fold(painter, index.row(), row)
-        if row.kind == "group":
-            self._paint_group(painter, place, row)
-        else:
-            self._paint_cells(painter, place, row)
-        painter.restore()
+        for number in self._in_sight(event.rect()):
+            row, place = self.runs.rows[number], self.place_of(number)
+            self._paint_ground(painter, place, row, number)
+            self._paint_handle(painter, place, row)
+            self._paint_fold(painter, number, row)
+            if row.kind == "group":
+                self._paint_group(painter, place, row)
+            else:
+                self._paint_cells(painter, place, row)
+        if self._gap >= 0:
+            self._paint_gap(painter)
+        painter.end()
 
-    def _paint_ground(self, painter: QPainter, place: QRect, row: Row, index: Index) -> None:
-        selected = self.selectionModel().isRowSelected(index.row(), ROOT)
-        ground = (
-            "sel" if selected else "hover" if index.row() == self._pointed else "raised" if row.kind == "group" else "panel"
-        )
+    def _in_sight(self, part: QRect) -> range:
+        first, last = self.rowAt(part.top()), self.rowAt(part.bottom())
+        return range(max(0, first), (last if last >= 0 else len(self.runs.rows) - 1) + 1)
+
+    def place_of(self, number: int) -> QRect:
+        """Where a row is, from edge to edge."""
+        return QRect(0, self.rowViewportPosition(number), self.viewport().width(), self.rowHeight(number))
+
+    def _paint_gap(self, painter: QPainter) -> None:
+        """Where what is dragged would come to lie."""
+        last = len(self.runs.rows) - 1
+        y = self.place_of(self._gap).top() if self._gap <= last else self.place_of(last).bottom() + 1
+        painter.fillRect(QRect(0, max(0, y - 1), self.viewport().width(), 2), theme.color("accenttext"))
+
+    def _paint_ground(self, painter: QPainter, place: QRect, row: Row, number: int) -> None:
+        selected = self.selectionModel().isRowSelected(number, ROOT)
+        ground = "sel" if selected else "hover" if number == self._pointed else "raised" if row.kind == "group" else "panel"
         painter.fillRect(place, theme.color(ground))
         painter.fillRect(QRect(place.left(), place.bottom(), place.width(), 1), theme.color("line"))
-        if self.hasFocus() and index.row() == self.currentIndex().row():
+        if self.hasFocus() and number == self.currentIndex().row():
             painter.setPen(QPen(theme.color("focus"), 2))
             painter.drawRect(place.adjusted(1, 1, -1, -2))
 
@@ -369,11 +421,16 @@ class RunTable(QTreeView):
     # ---- how it is made -------------------------------------------------------------------------------------------------
 
     def _calm(self) -> None:
-        self.setFrameShape(QTreeView.Shape.NoFrame)
-        self.setRootIsDecorated(False)
-        self.setIndentation(0)
-        self.setItemsExpandable(False)
-        self.setUniformRowHeights(True)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(1)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(_height())
         self.setMouseTracking(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -381,6 +438,7 @@ class RunTable(QTreeView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMinimumHeight(theme.px(160))
         header = self.header()
+        header.setHighlightSections(False)
         header.setStretchLastSection(False)
         header.setSectionsMovable(False)
         header.setMinimumSectionSize(theme.px(20))
@@ -392,13 +450,19 @@ class RunTable(QTreeView):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setDragDropOverwriteMode(False)
-        self.setDropIndicatorShown(True)
+        self.setDropIndicatorShown(False)  # one that runs from edge to edge is drawn here
 
     def _redress(self) -> None:
         self._icons.clear()
+        self.verticalHeader().setDefaultSectionSize(_height())
         self.scheduleDelayedItemsLayout()
         self._fit()
         self.viewport().update()
+
+
+def _height() -> int:
+    """Rows as high as in every table."""
+    return max(theme.px(30), theme.metrics("body").height() + theme.px(12))
 
 
 def _least(columns: Iterable[int]) -> int:
