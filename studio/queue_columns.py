@@ -1,4 +1,5 @@
-"""Columns of the queue's table that a person adds: a metric's best or newest value, a field of the recipe, tags, the note.
+"""Columns of the queue's table that a person adds: a metric's best or newest value or the one where Live's cursor stands, a
+field of the recipe, tags, the note.
 
 Pure. Which are shown is remembered in queue.toml among the person's settings, where it may be read and written by hand.
 """
@@ -8,27 +9,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from engine import processes, recipe, words
 from engine.recipe import RunRecipe
+from engine.state import Curve
 from studio import phrases, preferences
 from studio.queue_filter import field_of
 from studio.recipe_fields import text_of
 from studio.session import Followed
 
-KINDS = ("best", "last", "field", "written")
+CURSOR = "cursor"
+OF_METRICS = {"best": "best", "last": "last", CURSOR: "at cursor"}  # kinds, and their words
+KINDS = (*OF_METRICS, "field", "written")
 WRITTEN = ("tags", "note")
 LESS_IS_BETTER = ("loss", "nll", "ece", "norm", "entropy", "kl", "data_wait", "gib", "lag")  # in a metric's name
 
 
 @dataclass(frozen=True)
 class Column:
-    """kind: best and last of the metric `name`, the field `name` of the recipe, or what a person wrote."""
+    """kind: best, last and at the cursor of the metric `name`, the field `name` of the recipe, or what a person wrote."""
 
     kind: str
     name: str
+    step: int | None = None  # where the cursor stands; None for the newest value
 
     @property
     def key(self) -> str:
@@ -36,14 +42,22 @@ class Column:
 
     @property
     def head(self) -> str:
-        """ "best val/accuracy", "optimizer.lr", "Tags"."""
+        """ "best val/accuracy", "at cursor val/accuracy", "optimizer.lr", "Tags"."""
         if self.kind == "written":
             return self.name.capitalize()
-        return self.name if self.kind == "field" else self.key
+        return f"{OF_METRICS[self.kind]} {self.name}" if self.kind in OF_METRICS else self.name
+
+    @property
+    def tip(self) -> str:
+        """What its head does not say."""
+        if self.kind != CURSOR:
+            return ""
+        where = "newest values; a click in a chart of Live holds the cursor elsewhere"
+        return f"{self.name} at {where if self.step is None else f'step {words.count(self.step)}, where the cursor of Live is'}"
 
     @property
     def numeric(self) -> bool:
-        return self.kind in ("best", "last") or (self.kind == "field" and self.name in _numbers())
+        return self.kind in OF_METRICS or (self.kind == "field" and self.name in _numbers())
 
     def value(self, one: Followed) -> Any:
         """None where a run has none."""
@@ -54,15 +68,33 @@ class Column:
         curve = one.state.curves.get(self.name)
         if curve is None or not curve.kept.any():
             return None
+        if self.kind == CURSOR and self.step is not None:
+            return _at(curve, self.step) if one.whole else None  # of a brief hardly any point is known: see `unread`
         best = one.state.best(self.name, highest=not is_less_better(self.name))
-        return curve.last if self.kind == "last" or best is None else best[0]
+        return curve.last if self.kind != "best" or best is None else best[0]
 
     def text(self, value: Any) -> str:
         if value is None:
             return ""
-        if self.kind in ("best", "last"):
+        if self.kind in OF_METRICS:
             return words.percent(value) if is_share(self.name) else words.number(value)
         return text_of(value).replace("\n", " ")
+
+
+def _at(curve: Curve, step: int) -> float | None:
+    """The kept point nearest to a step; None before the first and after the last, for no value is carried on."""
+    places = np.flatnonzero(curve.kept)
+    steps = curve.steps[places]
+    if not steps[0] <= step <= steps[-1]:
+        return None
+    return float(curve.values[places[int(np.argmin(np.abs(steps - step)))]])
+
+
+def unread(columns: Iterable[Column], runs: Iterable[Followed]) -> list[str]:
+    """The runs whose events must be read for these columns, because only their briefs are at hand."""
+    if not any(column.kind == CURSOR and column.step is not None for column in columns):
+        return []
+    return [one.name for one in runs if not one.whole]
 
 
 def _numbers() -> frozenset[str]:

@@ -46,6 +46,7 @@ class Session(QObject):
     state_changed = Signal()  # the chosen run has new events or another state
     refused = Signal(str)  # something that was asked is not done: the sentence says why
     outlived = Signal(str)  # the queue has done something else since: nobody needs that sentence any more
+    cursor_moved = Signal()  # a person reads the curves at another step
     consent_wanted = Signal(str, str, str)  # key, why it is done on a person's word only, what the button says: see `consent`
 
     def __init__(self, workspace: Path, parent: QObject | None = None) -> None:
@@ -58,6 +59,7 @@ class Session(QObject):
         self._started: list[Started] = []
         self._observer = Observer()
         self._picked = False  # a person has chosen
+        self.cursor_step: int | None = None  # at which the curves are read; None for their newest values
         self._expected: set[str] = set()  # to whom somebody turns next
         self._awaits_consent: tuple[str, Callable[[], object]] = ("", bool)
         self._forget_queue()
@@ -125,6 +127,12 @@ class Session(QObject):
             self._wake_near()
             self.chosen_changed.emit()
             self.state_changed.emit()
+
+    def read_at(self, step: int | None) -> None:
+        """From now on the curves are read at this step."""
+        if step != self.cursor_step:
+            self.cursor_step = step
+            self.cursor_moved.emit()
 
     # ---- following --------------------------------------------------------------------------------------------------------
 

@@ -96,10 +96,17 @@ class LiveView(QWidget):
             column.setSpacing(gap)
         self._whole.setContentsMargins(16, 10 if low else 14, 16, 10 if low else 12)
 
+    def _tell_step(self) -> None:
+        """Where the charts are read is told to the views that read other runs there too."""
+        one, x = self._session.chosen, self.reader.x
+        step = None if one is None or x is None else round(live_curves.convert(one.state, x, self._axis, "step"))
+        self._session.read_at(step)
+
     def _another(self) -> None:
         """Another run is looked at: read it from its newest end."""
         self.reader.release()
         self.reader.follow()
+        self._tell_step()
         self.charts.forget_picked()
         self.drawer.close_text()
         chosen = self._session.chosen
@@ -276,6 +283,7 @@ class LiveView(QWidget):
         session.runs_changed.connect(self._others)
         theme.signals.changed.connect(self._show)  # lines and sentence carry their colours
         self._look_again.timeout.connect(self._show)
+        self.reader.changed.connect(self._tell_step)
         self.reader.x_range_changed.connect(lambda seen: tools.follow.setChecked(seen is None))
         self.header.run_asked.connect(session.choose)
         self.header.lineage_asked.connect(lambda: self.go.emit("generations"))

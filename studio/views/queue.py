@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from engine.recipe import Recipe, RecipeFile
 from studio import live_cures, live_failures, queue_acts, queue_columns, queue_model, queue_presets, queue_words, theme, watch
+from studio.offers import Offers
 from studio.queue_columns import Column
 from studio.queue_model import SEGMENTS, Row, Wanted
 from studio.session import Followed, Session
@@ -65,6 +66,8 @@ class QueueView(QWidget):
         self._wanted = Wanted(added=self._looks.added)
         self._blocks: queue_model.Blocks = {}
         self._stale = True
+        self._offers = Offers(session, self)
+        self._offered: list[str] = []  # runs that may be left out
         self._met = False  # a first row was chosen for the person once
         self.head, self.table, self.error, self.card = QueueHead(), RunTable(), ErrorCard(), RunCard()
         self.notes = NotesCard()
@@ -114,6 +117,7 @@ class QueueView(QWidget):
             return
         session, now = self._session, time.time()
         self._pages.setCurrentIndex(0 if session.runs else 1)
+        self._read_at_cursor()
         ends, counted = queue_words.ends(session, now), queue_words.census(session)
         over = watch.turn_of(WRITING_S) if session.loading else bool
         rows = queue_model.rows(session, self._wanted, ends, now, self._blocks, over)
@@ -124,9 +128,32 @@ class QueueView(QWidget):
         self.table.show_added(self._wanted.added)
         self.table.show_order(self._wanted.sort, self._wanted.falling)
         self.table.show_rows(rows)
+        seen = (one for row in self.table.seen() for one in self._runs([row]))
+        session.wake(queue_columns.unread(self._wanted.added, seen))
+        self._offers.look()
+        self._show_offer()
         self._tables.setCurrentIndex(0 if rows else 1)
         self._choose_first(rows)
         self._show_side()
+
+    def _read_at_cursor(self) -> None:
+        """Columns at the cursor are those of where it stands now."""
+        step = self._session.cursor_step
+        added = tuple(replace(one, step=step if one.kind == queue_columns.CURSOR else None) for one in self._wanted.added)
+        self._wanted = replace(self._wanted, added=added)
+
+    def _needs_more(self) -> bool:
+        """Whether rows that have just come into sight rest on events that are not read."""
+        seen = (one for row in self.table.seen() for one in self._runs([row]))
+        self._stale |= bool(queue_columns.unread(self._wanted.added, seen))
+        return self._stale and not self._soon.isActive()
+
+    def _show_offer(self) -> None:
+        said, self._offered = self._offers.newest()
+        self.head.show_offer(said)
+
+    def _leave_out(self) -> None:
+        self._session.take_out(self._offered)
 
     def _choose_first(self, rows: list[Row]) -> None:
         """Once: what needs a decision, else what is at work, else the first there is."""
@@ -365,8 +392,9 @@ class QueueView(QWidget):
             self._offer_column(menu, HEADS[column], self.table.shows_column(column), partial(self._hide, column))
         menu.addSeparator()
         known = queue_columns.metrics(self._session.runs)
-        for kind in ("best", "last"):
-            self._offer_added(menu, f"{kind.capitalize()} of a metric", [Column(kind, name) for name in known])
+        for kind, said in queue_columns.OF_METRICS.items():
+            title = "Metric at Live's cursor" if kind == queue_columns.CURSOR else f"{said.capitalize()} of a metric"
+            self._offer_added(menu, title, [Column(kind, name) for name in known])
         self._offer_added(menu, "Field of the recipe", [Column("field", path) for path in queue_columns.fields()])
         for name in queue_columns.WRITTEN:
             self._offer_added_one(menu, Column("written", name), name.capitalize())
@@ -432,6 +460,10 @@ class QueueView(QWidget):
 
     def _listen(self) -> None:
         self._session.runs_changed.connect(self._news)
+        self._session.cursor_moved.connect(self._news)
+        self._offers.changed.connect(self._show_offer)
+        self.head.left_out.connect(self._leave_out)
+        self.table.verticalScrollBar().valueChanged.connect(lambda: self._soon.start() if self._needs_more() else None)
         self._soon.timeout.connect(self._show_again)
         theme.signals.changed.connect(self._redress)
         self.head.hold_asked.connect(self._hold)

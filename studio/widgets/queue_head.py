@@ -1,4 +1,7 @@
-"""The head of the Queue: what is at work and what waits in a sentence, the button that holds or starts it, a new experiment."""
+"""The head of the Queue: what is at work and what waits in a sentence, the button that holds or starts it, a new experiment.
+
+Where a stop rule speaks, a line below says what may be left out, with the button that does it.
+"""
 
 from html import escape
 
@@ -14,6 +17,7 @@ class QueueHead(QWidget):
 
     hold_asked = Signal(bool)
     new_asked = Signal()
+    left_out = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,16 +32,37 @@ class QueueHead(QWidget):
         self.new = theme.put_icon(theme.dress(QPushButton("New experiment"), primary=True), "plus", "onaccent", 14)
         self.hold.clicked.connect(lambda: self.hold_asked.emit(self._goes_on))
         self.new.clicked.connect(self.new_asked)
-        texts, row = QVBoxLayout(), QHBoxLayout(self)
+        self.offer = theme.dress(QLabel(), small=True)
+        self.offer.setTextFormat(Qt.TextFormat.PlainText)
+        self.offer.setWordWrap(True)
+        self.leave_out = theme.dress(QPushButton("Leave them out"), small=True)
+        self.leave_out.setToolTip("Takes these runs out of the queue. Their folders stay, so they can be queued again.")
+        self.leave_out.clicked.connect(self.left_out)
+        self._lay_out()
+        self.show_offer("")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def _lay_out(self) -> None:
+        column, texts, row, offer = QVBoxLayout(self), QVBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
         texts.setSpacing(4)
         texts.addWidget(self._path)
         texts.addWidget(self.sentence)
-        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addLayout(texts, 1)
         row.addWidget(self.hold)
         row.addWidget(self.new)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        offer.setSpacing(12)
+        offer.addWidget(self.offer, 1)
+        offer.addWidget(self.leave_out, 0, Qt.AlignmentFlag.AlignVCenter)
+        column.addLayout(row)
+        column.addLayout(offer)
+
+    def show_offer(self, said: str) -> None:
+        """What may be left out, and why; nothing by default."""
+        self.offer.setText(said)
+        for part in (self.offer, self.leave_out):
+            part.setVisible(bool(said))
 
     def show_sentence(self, said: Sentence) -> None:
         if said != self._said:

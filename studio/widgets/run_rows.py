@@ -58,8 +58,10 @@ class RunsModel(QAbstractTableModel):
         return self._places.get(key)
 
     def show_columns(self, added: Sequence[Column]) -> None:
-        """Those that a person has added, after the others."""
-        if tuple(added) != self.added:
+        """Those that a person has added, after the others. Where only the cursor has moved, rows stay."""
+        if [column.key for column in added] == [column.key for column in self.added]:
+            self.added = tuple(added)
+        else:
             self.beginResetModel()
             self.added, self.rows, self._places = tuple(added), [], {}
             self.endResetModel()
@@ -104,6 +106,8 @@ class RunsModel(QAbstractTableModel):
             return None
         if role == ROLES.DisplayRole:
             return self.heads[section]
+        if role == ROLES.ToolTipRole and section >= len(HEADS):
+            return self.added[section - len(HEADS)].tip
         return self._side(section) if role == ROLES.TextAlignmentRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

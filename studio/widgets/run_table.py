@@ -108,6 +108,10 @@ class RunTable(QTableView):
         if [row.key for row in self.chosen()] != [row.key for row in chosen]:
             self.selection_moved.emit()
 
+    def seen(self) -> list[Row]:
+        """The rows in sight."""
+        return [self.runs.rows[place] for place in self._in_sight(self.viewport().rect())]
+
     def chosen(self) -> list[Row]:
         """The selected rows, from above."""
         places = sorted(index.row() for index in self.selectionModel().selectedRows())

@@ -387,11 +387,13 @@ def test_that_smoothing_log_and_raw_reach_every_chart(show: Open, chain: list[Ru
 def test_that_the_axis_can_be_epochs_or_time_and_the_moment_stays(show: Open, chain: list[Run], tmp_path: Path) -> None:
     view = show(tmp_path, chain[1].name)
     view.reader.hold(10.0)
+    assert view._session.cursor_step == 10
     view.reader.show_range(5.0, 13.0)
     press(view.tools.axis.button("Epoch"))
     assert view.reader.x == pytest.approx(2.0) and view.reader.x_range == (pytest.approx(1.0), pytest.approx(2.6))
     assert view.charts.matters.plot._lines[0].x.tolist() == [1.0, 2.0]
     press(view.tools.axis.button("Time"))
+    assert view._session.cursor_step == 10
     assert view.reader.x == pytest.approx(6.0) and view.charts.objective.plot._lines[0].x[0] == pytest.approx(1.5)
     press(view.tools.axis.button("Step"))
     assert view.reader.x == pytest.approx(10.0) and not view.tools.follow.isChecked()

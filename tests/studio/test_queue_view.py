@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from engine import notes
 from engine.queue import Queue
 from engine.run import Run, Workspace
-from studio import preferences, queue_acts, queue_model, watch
+from studio import preferences, queue_acts, queue_columns, queue_model, watch
 from studio.queue_model import Row
 from studio.session import Session
 from studio.views import queue as module
@@ -623,6 +623,44 @@ def test_that_a_column_is_added_from_the_menu_and_still_there_in_the_next_window
     place = view.table.runs.columnCount() - 1
     assert view.table.runs.index(0, place).data() == "90.1\u2009%" and view.table.columnWidth(place) > 80
     again.deleteLater()
+
+
+def test_that_a_column_reads_a_metric_where_the_cursor_of_live_stands(shown, tmp_path: Path) -> None:
+    long, short = alone(tmp_path, "a", "b")
+    begin(long, last=15)
+    recorded.end(long)
+    begin(short, last=5)
+    recorded.end(short)
+    view = shown()
+    view._add_column(queue_columns.Column("cursor", "val/accuracy"), True)
+    place = view.table.runs.columnCount() - 1
+    select(view, "run a-s0-F0")
+
+    def read() -> list[str]:
+        view._show()
+        return [view.table.runs.index(view.table.runs.place(f"run {name}-s0-F0"), place).data() for name in "ab"]
+
+    assert heads(view)[-1] == "at cursor val/accuracy"
+    assert read() == ["85.8\u2009%", "62.9\u2009%"], "the newest, as Live's readouts"
+    view._session.read_at(11)
+    assert read() == ["77.8\u2009%", ""], "of the nearest measurement; what ended before has none"
+    assert "step 11" in view.table.runs.headerData(place, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+    assert [row.key for row in view.table.chosen()] == ["run a-s0-F0"]
+
+
+def test_that_a_column_at_the_cursor_wakes_the_briefs_in_sight(shown, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(watch, "FEW", 1)
+    for run in (runs := alone(tmp_path, "a", "b", "c")):
+        begin(run, last=15)
+        recorded.end(run)
+    view = shown()
+    resting = [one.name for one in view._session.runs if not one.whole]
+    assert len(resting) == len(runs) - 1
+    view._session.read_at(11)
+    view._add_column(queue_columns.Column("cursor", "val/accuracy"), True)
+    look(view)
+    place = view.table.runs.columnCount() - 1
+    assert [view.table.runs.index(row, place).data() for row in range(3)] == ["77.8\u2009%"] * 3
 
 
 def test_that_a_pressed_head_orders_runs_and_moving_them_is_refused_in_words(shown, qtbot: QtBot, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from engine.queue import Queue
 from engine.run import Run, Workspace
 from studio.session import Session
 from studio.views.generations import GenerationsView
+from studio.views.queue import QueueView
 
 RULE = ("stop_after=1",)
 
@@ -167,6 +168,26 @@ def test_that_generations_offers_and_a_click_takes_them_out_of_the_queue(tmp_pat
     QTest.mouseClick(view.head.leave_out, Qt.MouseButton.LeftButton)
     assert queue.names() == [] and (tmp_path / "digits-s0-F2" / "recipe.toml").is_file()
     settle(view, qtbot)
+    assert not view.head.leave_out.isVisible() and view.head.offer.text() == ""
+
+
+def test_that_the_queue_offers_too_and_a_click_takes_them_out(tmp_path: Path, dressed, qtbot: QtBot) -> None:
+    lineage(tmp_path)
+    queue = Queue(Workspace(tmp_path))
+    queue.add(["digits-s0-F2", "digits-s0-F3"])
+    session = Session(tmp_path)
+    view = QueueView(session)
+    qtbot.addWidget(view)
+    session.setParent(view)
+    view.show()
+    for _ in range(3):
+        session.tick()
+    view._show()
+    qtbot.waitUntil(lambda: view.head.leave_out.isVisible(), timeout=20_000)
+    assert "F1 of digits brings no gain" in view.head.offer.text() and "2 runs that would follow" in view.head.offer.text()
+    QTest.mouseClick(view.head.leave_out, Qt.MouseButton.LeftButton)
+    assert queue.names() == []
+    view._show()
     assert not view.head.leave_out.isVisible() and view.head.offer.text() == ""
 
 
