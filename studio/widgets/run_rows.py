@@ -57,14 +57,16 @@ class RunsModel(QAbstractTableModel):
         """Where the row of this key is."""
         return self._places.get(key)
 
-    def show_columns(self, added: Sequence[Column]) -> None:
-        """Those that a person has added, after the others. Where only the cursor has moved, rows stay."""
-        if [column.key for column in added] == [column.key for column in self.added]:
+    def show_columns(self, added: Sequence[Column]) -> bool:
+        """Those that a person has added, after the others. True if they are others, not if only the cursor moved."""
+        same = [column.key for column in added] == [column.key for column in self.added]
+        if same:
             self.added = tuple(added)
         else:
             self.beginResetModel()
-            self.added, self.rows, self._places = tuple(added), [], {}
+            self.added = tuple(added)
             self.endResetModel()
+        return not same
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -166,25 +166,36 @@ class RunTable(QTableView):
         shown = self._that_fit()
         for column in range(self.runs.columnCount()):
             self.setColumnHidden(column, column not in shown)
-        spare = max(0, self.viewport().width() - _least(shown))
+        spare = max(0, self.viewport().width() - self._least(shown))
         shares = sum(SHARES.get(column, 0) for column in shown)
         for column in shown:
             extra = spare * SHARES.get(column, 0) // max(1, shares)  # none is left for the columns that were added
             spare, shares = spare - extra, shares - SHARES.get(column, 0)  # to the last pixel: a row is drawn to the edge
-            self.setColumnWidth(column, _width(column) + extra)
+            self.setColumnWidth(column, self._width(column) + extra)
 
     def _that_fit(self) -> list[int]:
         """What a person has added stays; where even that is too wide, the table is moved sideways."""
         shown = [column for column in range(self.runs.columnCount()) if column not in self._unwanted]
         for column in GIVE_WAY:
             counted = shown if column != SEED else [one for one in shown if one <= ENDS]  # without it rows look alike
-            if column in shown and _least(counted) > self.viewport().width():
+            if column in shown and self._least(counted) > self.viewport().width():
                 shown.remove(column)
         return shown
 
+    def _least(self, columns: Iterable[int]) -> int:
+        return sum(self._width(column) for column in columns)
+
+    def _width(self, column: int) -> int:
+        """The least; of what a person has added also its head."""
+        if column in WIDTHS:
+            return theme.px(WIDTHS[column])
+        return max(theme.px(ADDED), self.header().sectionSizeHint(column))
+
     def show_added(self, columns: Sequence[Column]) -> None:
         """The columns that a person has added, after the others."""
-        self.runs.show_columns(columns)
+        chosen, current = self.chosen(), self._current_row()
+        if self.runs.show_columns(columns):
+            self._select(chosen, current)
         self._fit()
 
     def show_order(self, head: str, falling: bool) -> None:
@@ -310,6 +321,7 @@ class RunTable(QTableView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for number in self._in_sight(event.rect()):
             row, place = self.runs.rows[number], self.place_of(number)
+            painter.save()
             self._paint_ground(painter, place, row, number)
             self._paint_handle(painter, place, row)
             self._paint_fold(painter, number, row)
@@ -317,6 +329,7 @@ class RunTable(QTableView):
                 self._paint_group(painter, place, row)
             else:
                 self._paint_cells(painter, place, row)
+            painter.restore()
         if self._gap >= 0:
             self._paint_gap(painter)
         painter.end()
@@ -348,7 +361,8 @@ class RunTable(QTableView):
         """Only where it can be taken."""
         if row.movable:
             side = theme.px(12)
-            self._paint_icon(painter, QPoint(theme.px(11), _above(place, side)), "drag", "muted", 12)
+            left = self._cell(HANDLE).left() + theme.px(11)
+            self._paint_icon(painter, QPoint(left, _above(place, side)), "drag", "muted", 12)
 
     def _arrow(self, place: int) -> QRect:
         """Where the fold of a row is pressed; empty for one without."""
@@ -366,7 +380,7 @@ class RunTable(QTableView):
             self._paint_icon(painter, spot, "chevron-down" if row.is_open else "chevron-right", "muted", 12)
 
     def _paint_group(self, painter: QPainter, place: QRect, row: Row) -> None:
-        left = self._cell(RUN).left() + theme.px(18)
+        left = max(self._cell(RUN).left() + theme.px(18), theme.px(10))  # also where the table is moved sideways
         right = place.right() - theme.px(8)
         small = theme.metrics("small")
         summary = min(small.horizontalAdvance(row.summary) + theme.px(2), (right - left) // 2)
@@ -467,14 +481,6 @@ class RunTable(QTableView):
 def _height() -> int:
     """Rows as high as in every table."""
     return max(theme.px(30), theme.metrics("body").height() + theme.px(12))
-
-
-def _least(columns: Iterable[int]) -> int:
-    return sum(_width(column) for column in columns)
-
-
-def _width(column: int) -> int:
-    return theme.px(WIDTHS.get(column, ADDED))
 
 
 def _above(place: QRect, side: int) -> int:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from engine import notes
 from engine.queue import Queue
 from engine.run import Run, Workspace
-from studio import preferences, queue_acts, queue_columns, queue_model, watch
+from studio import preferences, queue_acts, queue_columns, queue_model, theme, watch
 from studio.queue_model import Row
 from studio.session import Session
 from studio.views import queue as module
@@ -632,9 +632,10 @@ def test_that_a_column_reads_a_metric_where_the_cursor_of_live_stands(shown, tmp
     begin(short, last=5)
     recorded.end(short)
     view = shown()
+    select(view, "run a-s0-F0")
     view._add_column(queue_columns.Column("cursor", "val/accuracy"), True)
     place = view.table.runs.columnCount() - 1
-    select(view, "run a-s0-F0")
+    assert view.table.columnWidth(place) >= view.table.header().sectionSizeHint(place), "its head is whole"
 
     def read() -> list[str]:
         view._show()
@@ -646,6 +647,15 @@ def test_that_a_column_reads_a_metric_where_the_cursor_of_live_stands(shown, tmp
     assert read() == ["77.8\u2009%", ""], "of the nearest measurement; what ended before has none"
     assert "step 11" in view.table.runs.headerData(place, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
     assert [row.key for row in view.table.chosen()] == ["run a-s0-F0"]
+
+
+def test_that_a_row_under_the_keyboard_has_the_ground_of_a_chosen_one(shown, tmp_path: Path) -> None:
+    recorded.lineage(tmp_path, "seeds=[0]")
+    view = shown()
+    select(view, view.table.runs.rows[2].key)
+    place = view.table.place_of(2)
+    seen = view.table.viewport().grab().toImage()
+    assert seen.pixelColor(place.right() - 4, place.top() + 5) == theme.color("sel")
 
 
 def test_that_a_column_at_the_cursor_wakes_the_briefs_in_sight(shown, tmp_path: Path, monkeypatch) -> None:
