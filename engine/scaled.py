@@ -41,6 +41,9 @@ DINO_RATES = {
     "adamw": Anchor(2e-3, 1024, "root", f"main_dino.py: {words.rate(5e-4)} for 256", "DINOv2 scales AdamW so"),
     "sgd": Anchor(0.03, 256, "linear", "main_dino.py, ResNet-50", "DINO scales SGD so"),
 }
+DINOV2_RATES = DINO_RATES | {  # made for blocks that learn the slower the earlier they are, as method.layer_decay has it
+    "adamw": Anchor(4e-3, 1024, "root", "DINOv2's ssl_default_config.yaml", "DINOv2 scales AdamW so"),
+}
 LABELLED_RATES = {
     "adamw": Anchor(1e-3, 64, "root", "Filial's default", "DINOv2 scales AdamW so"),
     "sgd": Anchor(0.1, 128, "linear", "Wide-ResNets", "Goyal et al. 2017"),
@@ -224,7 +227,8 @@ def _with(asked: E, path: str, value: float) -> E:
 
 def anchor_of(asked: Experiment) -> Anchor:
     """The learning rate that is known to work for such a method and optimizer."""
-    return (DINO_RATES if isinstance(asked.method, Dino) else LABELLED_RATES)[tag_of(type(asked.optimizer))]
+    unlabelled = DINOV2_RATES if isinstance(asked.method, Dinov2) else DINO_RATES
+    return (unlabelled if isinstance(asked.method, Dino) else LABELLED_RATES)[tag_of(type(asked.optimizer))]
 
 
 def _learning_rate(case: _Case) -> Found:

@@ -118,6 +118,14 @@ def test_that_a_few_thousand_pictures_get_what_the_first_trials_learned_with() -
     assert said("method.prototypes", SMALL).startswith("256 prototypes for 2,880 pictures: ")
 
 
+def test_that_dinov2_has_the_rate_of_its_own_configuration() -> None:
+    asked = recipe.read("dinov2-creatures", ["optimizer.lr=auto", "training.batch=1024"]).recipe
+    found, why = scaled.resolve(asked, None)
+    assert found.optimizer.lr == 0.004 and "ssl_default_config.yaml" in why["optimizer.lr"].reason
+    small, _ = scaled.resolve(recipe.changed(asked, "training.batch", 64), None)
+    assert small.optimizer.lr == 0.001, "the root of the batch"
+
+
 def test_that_the_rate_tells_both_rules_and_which_was_taken() -> None:
     reason = said("optimizer.lr", SMALL)
     assert "the linear rule gives 125e−6" in reason and "the root of the batch 500e−6" in reason and "Taken: the root" in reason

@@ -127,6 +127,16 @@ def test_that_best_is_the_earliest_of_equals() -> None:
     assert state.best("val/accuracy", highest=False) == (0.2, 4)
 
 
+def test_that_the_best_checkpoint_is_chosen_by_val_whatever_test_says() -> None:
+    told = [
+        measured
+        for step, val, test in ((10, 0.6, 0.5), (20, 0.5, 0.9))
+        for measured in (toys.measured(step, accuracy=val), toys.measured(step, "test", accuracy=test))
+    ]
+    state = folded(toys.started(), *told)
+    assert state.best(state.headline) == (0.6, 10)
+
+
 def test_that_what_is_measured_again_at_its_step_counts_once() -> None:
     """By hand, or by the attempt after one that was killed during its last evaluation. Another split is another metric."""
     told = [toys.measured(10, accuracy=0.5), toys.measured(20, accuracy=0.6), toys.measured(20, "test", accuracy=0.7)]

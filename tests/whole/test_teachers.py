@@ -264,3 +264,23 @@ def test_that_a_teacher_that_no_longer_says_what_network_it_is_is_refused_in_wor
     assert said.startswith(f"teacher: {path} cannot be read (") and said.endswith(
         "bring it back from a copy, or train a new lineage"
     )
+
+
+def test_that_every_generation_begins_anew_and_not_where_its_teacher_began_or_ended(workspace, monkeypatch):
+    begun: list[torch.Tensor] = []
+    original = Training.take_step
+
+    def watched(self):
+        if self.step == 0:
+            begun.append(torch.cat([one.detach().flatten().clone() for one in self.method.backbones()[0].parameters()]))
+        original(self)
+
+    monkeypatch.setattr(Training, "take_step", watched)
+    teacher, student = workspace.create(toy("training.epochs=1"))
+    assert train(teacher) == 0 and train(student) == 0
+    learned = load_file(teacher.folder / "checkpoints/step-00000003/model.safetensors")
+    ended = torch.cat([learned[name].flatten() for name in learned if "running" not in name and "num_batches" not in name])
+    first, second = begun
+    drawn = first != first.round()  # not the ones and zeros that every normalisation begins with
+    assert drawn.sum() > 100 and not (first == second)[drawn].any()
+    assert len(ended) == len(second) and not set(second[drawn].tolist()) & set(ended.tolist())
