@@ -113,10 +113,10 @@ def _live(session: Session, _: Assistant) -> QWidget:
     return LiveView(session)
 
 
-def _generations(session: Session, _: Assistant) -> QWidget:
+def _generations(session: Session, assistant: Assistant) -> QWidget:
     from studio.views.generations import GenerationsView
 
-    return GenerationsView(session)
+    return GenerationsView(session, assistant)
 
 
 def _inspect(session: Session, assistant: Assistant) -> QWidget:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -29,8 +29,11 @@ from engine.predictions import Suspect
 from engine.run import Run
 from engine.state import RunState
 from studio import lineage_model, lineage_pictures, phrases, theme
+from studio.assistant import Assistant
 from studio.fork_model import changed
+from studio.inspect_asks import InspectAsks
 from studio.later import Later
+from studio.lineage_looks import LineageLooks
 from studio.lineage_model import Box, Study
 from studio.lineage_pictures import Flow, ImageTable, Kind, Listed, Pictures
 from studio.session import Followed, Session
@@ -67,7 +70,7 @@ class GenerationsView(QWidget):
     report_wanted = Signal(str)  # a run or a lineage
     recipe_wanted = Signal(str, str)  # a recipe's text, and the run it is like
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, assistant: Assistant) -> None:
         super().__init__()
         self._session = session
         self._lineage = ""
@@ -88,6 +91,7 @@ class GenerationsView(QWidget):
         self._later, self._forking = Later(self), Later(self)  # a fork is made even if another lineage is looked at meanwhile
         self._pause = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self._make_parts()
+        self._looks = LineageLooks(self.images.strip, InspectAsks(assistant, self), self)
         self._lay_out()
         self._connect()
         self._show_chosen()
@@ -198,6 +202,9 @@ class GenerationsView(QWidget):
             room.picture_opened.connect(self._open_picture)
         self.curves.beside_asked.connect(self._stand_beside)
         self.images.seed_chosen.connect(lambda seed: self._show_room())
+        self.images.picture_shown.connect(self._looks.renew)
+        self.images.picture_shown.connect(self._ask_looks)
+        self.images.strip.style_chosen.connect(self._ask_looks)
         self.difference.pair_chosen.connect(self._choose_elsewhere)
         self.difference.fold.clicked.connect(self._fold)
 
@@ -598,6 +605,15 @@ class GenerationsView(QWidget):
 
         work = _or_refusal(lambda: lineage_pictures.images(lineage, seed))
         self._ask("images", (seed, self._classes()), work, show)
+        self._ask_looks()
+
+    def _ask_looks(self) -> None:
+        """Where each generation looks on the chosen picture."""
+        if not self.images.isVisible():
+            return
+        runs, seed = self._session.generations(self._lineage), self.images.seeds.currentData()
+        folder, images = self._session.workspace.folder, self.images
+        self._looks.look(folder, runs, images.model.generations, seed, images.place, images.picture)
 
     def _show_forks(self) -> None:
         runs = self._session.lineage(self._lineage)
@@ -670,6 +686,12 @@ class GenerationsView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._look(at_once=True)
+        self._ask_looks()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody waits for maps any more; they are asked for again when somebody does."""
+        super().hideEvent(event)
+        self._looks.forget()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

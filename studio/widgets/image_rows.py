@@ -29,6 +29,7 @@ from studio import theme
 from studio.lineage_pictures import ImageTable, Pictures, file_words
 from studio.widgets import taking
 from studio.widgets.card import Card, ElidedLabel
+from studio.widgets.generation_looks import Answer, GenerationLooks
 from studio.widgets.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
@@ -83,6 +84,11 @@ class ImageModel(QAbstractTableModel):
             return None
         found = np.flatnonzero(self._table.row[self._order] == test_row)
         return int(found[0]) if len(found) else None
+
+    def test_row(self, place: int) -> int:
+        """The picture of the test set that stands at a place of the table as shown."""
+        assert self._table is not None
+        return int(self._table.row[self._order[place]])
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self.beginResetModel()
@@ -234,9 +240,13 @@ class ImageDelegate(QStyledItemDelegate):
 
 
 class ImageRows(Card):
-    """The table with its choices. `seed_chosen` brings a seed, or None for the mean of all."""
+    """The table with its choices, and below it the picture of the chosen row as each generation has it.
+
+    `seed_chosen` brings a seed, or None for the mean of all; `picture_shown` says that the strip shows another picture.
+    """
 
     seed_chosen = Signal(object)
+    picture_shown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Images", "the most disputed first", parent, ruled=True)
@@ -257,6 +267,7 @@ class ImageRows(Card):
         self.wrong = theme.dress(QCheckBox("Wrong at some generation"), small=True)
         self._note = theme.dress(ElidedLabel(), small=True, state="warn")
         self._sorted: tuple[int, bool] = (-1, False)
+        self.strip, self.place, self._chosen = GenerationLooks(), -1, -1  # in the data set, and in the test set
         taking.let_take(self.table, rows=lambda: taking.rows_of(self.model)).listen_to(self.table.viewport())
         self._lay_out()
         self.show_pictures(Pictures())
@@ -272,7 +283,10 @@ class ImageRows(Card):
         self.body.setContentsMargins(4, 0, 4, 4)
         self._note.setContentsMargins(10, 4, 0, 0)
         self.body.addWidget(self._note)
-        self.body.addWidget(self.table, 1)
+        self.body.addWidget(self.table, 3)
+        self.body.addWidget(self.strip, 4)
+        self.table.selectionModel().currentRowChanged.connect(self._show_row)
+        self.model.modelReset.connect(self._choose_again)
         self.wrong.toggled.connect(self._filter)
         self.seeds.activated.connect(lambda: self.seed_chosen.emit(self.seeds.currentData()))
 
@@ -297,6 +311,34 @@ class ImageRows(Card):
         self._note.setText(f"No thumbnails: {pictures.problem}" if pictures.problem else "")
         self._note.setVisible(bool(pictures.problem))
         self.table.viewport().update()
+        self._show_row(self.table.currentIndex())
+
+    @property
+    def picture(self) -> NDArray[np.uint8] | None:
+        """That of the chosen row, [C, H, W]."""
+        array = self._delegate.thumbnails.pictures.array
+        return array[self.place] if array is not None and 0 <= self.place < len(array) else None
+
+    def _choose_again(self) -> None:
+        """After another order the same picture, or the first where it is not among them."""
+        place = self.model.place_of(self._chosen)
+        self.strip.setVisible(self.model.rowCount() > 0)
+        if self.model.rowCount():
+            self.table.selectRow(place or 0)
+
+    def _show_row(self, current: Index) -> None:
+        """The chosen picture in the strip."""
+        if not current.isValid():
+            return
+        cells = [self.model.index(current.row(), FIRST + place) for place in range(len(self.model.generations))]
+        self.place, self._chosen = int(current.data(PICTURE)), self.model.test_row(current.row())
+        answers = [
+            Answer(generation, str(cell.data()).replace("  ", " "), bool(cell.data(WRONG)))
+            for generation, cell in zip(self.model.generations, cells)
+        ]
+        name = f"{self.model.index(current.row(), 0).data()}, label {self.model.index(current.row(), 1).data()}"
+        self.strip.show_answers(name, self.picture, answers)
+        self.picture_shown.emit()
 
     def reveal(self, test_row: int) -> None:
         """Select a picture of the test set and bring it in sight."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import recorded
 import toy_lineage
+from by_hand import Helper
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -25,14 +26,14 @@ Open = Callable[[Path], GenerationsView]
 
 
 @pytest.fixture
-def opened(dressed, on_screen, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(dressed, on_screen, helper: Helper, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens the view on a folder, with everything read and worked out."""
     monkeypatch.setattr(session_module, "LOOK_S", 0.0)
     monkeypatch.setattr(module, "PATIENCE_MS", 0)
 
     def open_(folder: Path) -> GenerationsView:
         session = Session(folder)
-        view = GenerationsView(session)
+        view = GenerationsView(session, helper)
         session.setParent(view)
         view.resize(1360, 866)
         on_screen(view)

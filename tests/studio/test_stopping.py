@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import recorded
 import toy_lineage
+from by_hand import Helper
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -150,12 +151,12 @@ def test_that_explain_says_what_the_rule_needs(capsys: pytest.CaptureFixture[str
     assert words in " ".join(capsys.readouterr().out.split())
 
 
-def test_that_generations_offers_and_a_click_takes_them_out_of_the_queue(tmp_path: Path, qtbot: QtBot) -> None:
+def test_that_generations_offers_and_a_click_takes_them_out_of_the_queue(tmp_path: Path, helper: Helper, qtbot: QtBot) -> None:
     lineage(tmp_path)
     queue = Queue(Workspace(tmp_path))
     queue.add(["digits-s0-F2", "digits-s0-F3", "digits-s1-F2"])
     session = Session(tmp_path)
-    view = GenerationsView(session)
+    view = GenerationsView(session, helper)
     qtbot.addWidget(view)
     session.setParent(view)
     view.show()

@@ -165,13 +165,14 @@ def _assert_says(now: Any, then: Any, where: str = "") -> None:
 
 def test_that_live_and_generations_show_every_run_of_the_sample(sample, qtbot, qapp):
     from studio import theme
+    from studio.assistant import Assistant
     from studio.session import Session
     from studio.views.generations import GenerationsView
     from studio.views.live import LiveView
 
     theme.apply(qapp, "light")
     session = Session(sample.folder)
-    live, generations = LiveView(session), GenerationsView(session)
+    live, generations = LiveView(session), GenerationsView(session, Assistant())
     for view in (live, generations):
         qtbot.addWidget(view)
         view.resize(1280, 720)
