@@ -256,15 +256,16 @@ def sweep(mortals: Mortals, place: Path) -> Table:
     """Dead before each call that changes the disk, of a whole run and of an export."""
     table = Table()
     (toy,) = toys(place, mortals, ["ban, kept"])
-    for at in range(toy.whole.calls + 1):
-        run = toy.copy(place / "trial")
-        ended = mortals.train(run.folder, at=at)
-        is_killed(ended, table, toy)
-        table.judge(f"at {at}, {ended.last}", [*broken_promises(run.folder), *goes_on(run)])
-        to_the_end(toy, run, mortals, table)
-        shutil.rmtree(run.workspace)
-    for to in EXPORTS:
-        _sweep_export(toy, to, mortals, place, table)
+    with contextlib.suppress(KeyboardInterrupt):
+        for to in EXPORTS:
+            _sweep_export(toy, to, mortals, place, table)
+        for at in range(toy.whole.calls + 1):
+            run = toy.copy(place / "trial")
+            ended = mortals.train(run.folder, at=at)
+            is_killed(ended, table, toy)
+            table.judge(f"at {at}, {ended.last}", [*broken_promises(run.folder), *goes_on(run)])
+            to_the_end(toy, run, mortals, table)
+            shutil.rmtree(run.workspace)
     table.show()
     print(f"{table.total} kills, one before each call that changes the disk; {len(table.problems)} problems")
     return table
