@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.models.vit import Hidden
+from engine.models.vit import Hidden, fuses
 
 CANNOT_READ = (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ZeroDivisionError)  # what networks raise then
 
@@ -53,6 +53,11 @@ class TimmModel(nn.Module):
         super().__init__()
         self.body = body
         self.embed_dim = int(getattr(body, "head_hidden_size", body.num_features))
+        from timm.layers.attention import Attention
+
+        for part in body.modules():
+            if type(part) is Attention:
+                part.register_forward_pre_hook(_fuse_or_not)
 
     def features(self, x_BCHW: Tensor) -> Tensor:
         """What timm's classifier reads, [B, D]."""
@@ -62,6 +67,15 @@ class TimmModel(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         logits: Tensor = self.body(x_BCHW)
         return logits
+
+
+def _fuse_or_not(attend: Any, inputs: tuple[Any, ...]) -> None:
+    """Where our own transformer would not fuse attention over these tokens [B, T, D], timm's does not, this time."""
+    fused = fuses(inputs[0])
+    if attend.fused_attn and not fused:
+        attend.fused_attn, attend.unfused = False, True
+    elif fused and getattr(attend, "unfused", False):
+        attend.fused_attn, attend.unfused = True, False
 
 
 class TimmCnn(TimmModel):

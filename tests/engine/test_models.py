@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from engine.models import MODELS, build, reads
 from engine.models.timm_models import TimmCnn, TimmModel
-from engine.models.vit import Attention, Vit, _bicubic, vit
+from engine.models.vit import PLAIN_UP_TO, Attention, Vit, _bicubic, fuses, vit
 
 VIT = {"patch": 2, "width": 24, "depth": 2, "heads": 3}
 NETWORKS = [
@@ -471,3 +471,27 @@ def test_that_a_hidden_patch_is_its_position_and_a_token(name: str) -> None:
         one_BN[0, 1] = True
         hidden, _ = network.features_and_patches(x_BCHW, (one_BN, token_D))  # type: ignore[operator]
     assert not torch.allclose(hidden[0], cls_BD[0]) and torch.allclose(hidden[1], cls_BD[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), [("vit", {**VIT, "patch": 8}), ("test_vit", {})])
+def test_that_a_cpu_fuses_attention_in_float32_and_not_in_bfloat16(
+    name: str, options: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network, x_BCHW, fused = build(name, 5, 3, 64, **options).eval(), pictures(3, 64), []
+    true = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *qkv, **more: fused.append(1) or true(*qkv, **more))
+    before = network(x_BCHW)
+    assert fused
+    fused.clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        halves = network(x_BCHW)
+    assert not fused
+    torch.testing.assert_close(halves.float(), before, atol=0.05, rtol=0)
+    assert torch.equal(network(x_BCHW), before) and fused
+
+
+def test_that_a_table_of_all_pairs_is_never_made_of_very_many_tokens() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not fuses(torch.zeros(1, PLAIN_UP_TO, 4))
+        assert fuses(torch.zeros(1, PLAIN_UP_TO + 1, 4))
