@@ -66,6 +66,7 @@ class QueueView(QWidget):
         self._wanted = Wanted(added=self._looks.added)
         self._blocks: queue_model.Blocks = {}
         self._stale = True
+        self._behind = False  # not all rows are made
         self._offers = Offers(session, self)
         self._offered: list[str] = []  # runs that may be left out
         self._met = False  # a first row was chosen for the person once
@@ -119,8 +120,7 @@ class QueueView(QWidget):
         self._pages.setCurrentIndex(0 if session.runs else 1)
         self._read_at_cursor()
         ends, counted = queue_words.ends(session, now), queue_words.census(session)
-        over = watch.turn_of(WRITING_S) if session.loading else bool
-        rows = queue_model.rows(session, self._wanted, ends, now, self._blocks, over)
+        rows = queue_model.rows(session, self._wanted, ends, now, self._blocks, self._writing_turn())
         self.head.show_sentence(queue_words.sentence(session, ends, now, counted))
         self.head.show_queue(session.working and not session.held, bool(session.queue))
         for segment, count in queue_model.counts(session, counted).items():
@@ -135,6 +135,20 @@ class QueueView(QWidget):
         self._tables.setCurrentIndex(0 if rows else 1)
         self._choose_first(rows)
         self._show_side()
+
+    def _writing_turn(self) -> Callable[[], bool]:
+        """While many are read the rows of more lineages are made within a budget; those left over have the next turns."""
+        if not (self._session.loading or self._behind):
+            return bool
+        self._behind, over = False, watch.turn_of(WRITING_S)
+
+        def is_over() -> bool:
+            if over():
+                self._behind = self._stale = True
+                self._soon.start()
+            return self._behind
+
+        return is_over
 
     def _read_at_cursor(self) -> None:
         """Columns at the cursor are those of where it stands now."""

@@ -649,6 +649,18 @@ def test_that_a_column_reads_a_metric_where_the_cursor_of_live_stands(shown, tmp
     assert [row.key for row in view.table.chosen()] == ["run a-s0-F0"]
 
 
+def test_that_rows_that_were_not_made_in_time_have_the_next_turns(shown, tmp_path: Path, monkeypatch, qtbot: QtBot) -> None:
+    alone(tmp_path, "a", "b", "c")
+    monkeypatch.setattr(module, "WRITING_S", -1.0)
+    view = shown()
+    view._behind, view._blocks = True, {}
+    view._show()
+    assert len(view.table.runs.rows) == 0
+    monkeypatch.setattr(module, "WRITING_S", 1.0)
+    qtbot.waitUntil(lambda: len(view.table.runs.rows) == 3, timeout=5000)
+    assert not view._behind
+
+
 def test_that_a_row_under_the_keyboard_has_the_ground_of_a_chosen_one(shown, tmp_path: Path) -> None:
     recorded.lineage(tmp_path, "seeds=[0]")
     view = shown()
