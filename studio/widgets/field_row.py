@@ -107,6 +107,7 @@ class FieldRows(QWidget):
     def offer(self, choices: Sequence[Choice]) -> None:
         """Begin anew, with one row of these fields; without any, with none."""
         self._choices = choices
+        self.more.setEnabled(bool(choices))
         for row in list(self.rows):
             self._remove(row)
         if choices:

@@ -8,12 +8,14 @@ import recorded
 from by_hand import press, queued
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from engine import recipe
 from engine.recipe import Recipe
 from engine.run import Refused
 from studio.session import Session
 from studio.views.queue import QueueView
+from studio.widgets.field_row import Choice, FieldRows
 from studio.widgets.grid_dialog import GridDialog, offered
 
 TEXT = recipe.read("born-again-digits", ("generations=1", "seeds=[0, 1]", "lineage=d")).text()
@@ -108,3 +110,12 @@ def test_that_a_refusal_is_said_where_the_grid_was_written(
     monkeypatch.setattr("studio.session.enqueue_all", refused)
     press(view.grid.queue)
     assert view.grid.problem.isVisible() and view.grid.problem.text() == "The lineage is taken."
+
+
+def test_that_without_a_field_to_choose_there_is_no_row_to_add(dressed: object, qtbot: QtBot) -> None:
+    rows = FieldRows("Another change", "Field to change", "Its new value")
+    qtbot.addWidget(rows)
+    rows.offer([Choice("optimizer.lr", "Learning rate", "0.1")])
+    assert len(rows.rows) == 1 and rows.more.isEnabled()
+    rows.offer([])
+    assert rows.rows == [] and not rows.more.isEnabled(), "a fork of no run changes nothing"
