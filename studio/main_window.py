@@ -142,11 +142,14 @@ HOME_KEYS = "Ctrl+Home"
 
 
 class MainWindow(QMainWindow):
-    """One window on one workspace. Closing it ends nothing but itself, unless a person says otherwise."""
+    """One window on one workspace. Closing it ends nothing but itself, unless a person says otherwise.
 
-    def __init__(self, session: Session) -> None:
+    `remembers`: what was not saved and where it stood is a person's, and goes from this window to the next.
+    """
+
+    def __init__(self, session: Session, remembers: bool = True) -> None:
         super().__init__()
-        self.session = session
+        self.session, self._remembers = session, remembers
         self.preferences = preferences.load()
         self.setWindowTitle("Filial")
         self.setAcceptDrops(True)
@@ -270,7 +273,7 @@ class MainWindow(QMainWindow):
         self._lead_on_to_foot()
         if name == RECIPE:
             self._tell_what_is_kept()
-            if (kept := unsaved.kept()) is not None:
+            if self._remembers and (kept := unsaved.kept()) is not None:
                 self._recipe.restore(kept)
 
     def _use_data(self, table: dict[str, Any]) -> None:
@@ -494,11 +497,16 @@ class MainWindow(QMainWindow):
             return
         for helper in self.findChildren(Assistant):  # a page may have one of its own
             helper.close()
+        if self._remembers:
+            self._keep()
+        self.session.stop_following()
+        super().closeEvent(event)
+
+    def _keep(self) -> None:
+        """For the next window."""
         if self.views.living(RECIPE) is not None:  # else what was kept stays as it is
             unsaved.keep(self._recipe.kept())
         preferences.save_geometry(self.saveGeometry())
-        self.session.stop_following()
-        super().closeEvent(event)
 
     def _ask_how_to_leave(self) -> None:
         question = Leaving(what_goes_on(self.session), self)

@@ -31,7 +31,7 @@ def pages() -> list[str]:
 def render(app: QApplication, workspace: Path, out: Path, size: QSize, views: Sequence[str]) -> list[Path]:
     """Write <out>/<view>.png for each view of the workspace's newest lineage. Raises NotReady."""
     session = Session(workspace)
-    window = MainWindow(session)
+    window = MainWindow(session, remembers=False)
     window.resize(size)
     window.move(16, 16)  # off screen the pointer rests at 0, 0, and what is under it looks different
     window.show()

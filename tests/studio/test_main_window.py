@@ -824,10 +824,14 @@ def test_that_pages_are_drawn_off_screen_without_torch(without_torch: dict[str, 
         recorded.complete(run)
     out = tmp_path / "out"
     size = ("--size", "1280x720", "--theme", "dark")
+    kept = Path(without_torch["XDG_STATE_HOME"]) / "filial" / "unsaved.json"  # a person's, neither shown nor written over
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("what a person had begun")
     done = python("-m", "studio", "--render", str(out), str(tmp_path / "runs"), *size, env=without_torch)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(out / f"{view.name}.png") for view in main_window.VIEWS]
     assert "Traceback" not in done.stderr
+    assert kept.read_text() == "what a person had begun"
     for view in main_window.VIEWS:
         picture = QPixmap(str(out / f"{view.name}.png"))
         assert (picture.width(), picture.height()) == (1280, 720)
