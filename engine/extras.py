@@ -1,6 +1,7 @@
 """extras/<verb>-<utc>/ of a run: what is made of it afterwards. Events stay closed, and nobody ever sees half a folder."""
 
 import contextlib
+import errno
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ def place(run: Run, verb: str) -> Path:
 
 
 @contextlib.contextmanager
-def writing(target: Path) -> Iterator[Path]:
-    """A folder to write into, which gets the name `target` once all is in it. Raises Refused where that is taken."""
+def writing(target: Path, movable: bool = True) -> Iterator[Path]:
+    """A folder to write into, which gets the name `target` once all is in it. Raises Refused where that is taken. `movable`:
+    whether the verb has -o, which a refusal may then advise."""
     if target.exists() or target.is_symlink():
         raise Refused(f"-o: {target} exists already; choose another name, or move it away first")
     aside = target.with_name(f".{target.name}.writing")
@@ -28,19 +30,20 @@ def writing(target: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
     except OSError as error:
-        raise _cannot_be_written(target, error) from None
+        raise _cannot_be_written(target, error, movable) from None
     try:
         yield aside
         aside.rename(target)
     except OSError as error:
-        raise _cannot_be_written(target, error) from None
+        raise _cannot_be_written(target, error, movable) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def alone(run: Run, verb: str) -> Iterator[None]:
-    """One at a time for a run; what an earlier one left when it was killed is removed. Raises Refused while one is at work."""
+def alone(run: Run, verb: str, movable: bool = True) -> Iterator[None]:
+    """One at a time for a run; what an earlier one left when it was killed is removed. Raises Refused while one is at work;
+    `movable` as of `writing`."""
     run.refuse_links()
     folder = run.folder / "extras"
     with contextlib.ExitStack() as stack:
@@ -48,13 +51,19 @@ def alone(run: Run, verb: str) -> Iterator[None]:
             folder.mkdir(exist_ok=True)
             stack.enter_context(processes.hold(folder / f".{verb}.lock", timeout_s=0))
         except processes.Held:
-            raise Refused(f"another {verb} of {run.name} is at work; wait for it, or write elsewhere with -o") from None
+            elsewhere = ", or write elsewhere with -o" if movable else ""
+            raise Refused(f"another {verb} of {run.name} is at work; wait for it{elsewhere}") from None
         except OSError as error:
-            raise _cannot_be_written(folder, error) from None
+            raise _cannot_be_written(folder, error, movable) from None
         for leftover in folder.glob(f".{verb}-*.writing"):
             shutil.rmtree(leftover, ignore_errors=True)
         yield
 
 
-def _cannot_be_written(target: Path, error: OSError) -> Refused:
-    return Refused(str(cannot_be_written(target, error)).replace("another workspace with --runs DIR", "another place with -o"))
+def _cannot_be_written(target: Path, error: OSError, movable: bool) -> Refused:
+    if movable:
+        return Refused(
+            str(cannot_be_written(target, error)).replace("another workspace with --runs DIR", "another place with -o")
+        )
+    remedy = "free some space" if error.errno == errno.ENOSPC else "make the run's folder one that you may write to"
+    return Refused(f"{target} cannot be written ({error.strerror or error}); {remedy}, and measure again")

@@ -54,9 +54,9 @@ def probe(run: Run, steps: Sequence[int] | None, asked: Sequence[str], as_json: 
     training measures. Returns the exit code. Raises Refused, and then nothing was written."""
     folders = _folders(run, steps)
     rebuilt = Rebuilt(run)
-    with rebuilt.on_its_device(), extras.alone(run, "probe"):
+    with rebuilt.on_its_device(), extras.alone(run, "probe", movable=False):
         target = extras.place(run, "probe")
-        with extras.writing(target) as aside:
+        with extras.writing(target, movable=False) as aside:
             found = [one for folder in folders for one in _at(rebuilt, folder, asked, aside)]
             if not found and not any(aside.iterdir()):
                 raise Refused(f"{', '.join(map(_flag, asked))}: there is nothing of that kind to measure of {run.name}")

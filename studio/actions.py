@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 GO, RUNS, WINDOW = "Getting about", "The run at work, the run looked at", "The window"
 RECIPE, QUEUE, CHART, PALETTE = "On the Recipe page", "In the queue's table", "In a chart or a picture", "While finding"
-INSPECT = "On the Inspect page"
-GROUPS = (GO, RUNS, WINDOW, RECIPE, QUEUE, INSPECT, CHART, PALETTE)  # in the order of the sheet
+INSPECT, PICTURES = "On the Inspect page", "In pictures that are zoomed in step"
+GROUPS = (GO, RUNS, WINDOW, RECIPE, QUEUE, INSPECT, CHART, PICTURES, PALETTE)  # in the order of the sheet
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,9 @@ TABLE = (
     Act("chart.rows", "Copy the numbers as CSV", CHART, ("Ctrl+Shift+C",), "chart"),
     Act("chart.save", "Save as PNG, SVG or CSV", CHART, ("Ctrl+S",), "chart"),
     Act("chart.menu", "Everything that can be done with it", CHART, ("Menu", "Shift+F10"), "chart"),
+    Act("zoomed.by", "Zoom in or out, all of them", PICTURES, ("+", "-"), "zoomed"),
+    Act("zoomed.move", "Move what is in sight, in all of them", PICTURES, ("Left", "Right", "Up", "Down"), "zoomed"),
+    Act("zoomed.whole", "Show all of it", PICTURES, ("0",), "zoomed"),
     Act("find.move", "Move the choice", PALETTE, ("Up", "Down"), "find"),
     Act("find.do", "Do what is chosen", PALETTE, ("Return",), "find"),
     Act("find.leave", "Leave", PALETTE, ("Esc",), "find"),

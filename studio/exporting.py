@@ -1,10 +1,11 @@
 """Passing on what a run has become: the dialog of an export, and what the window says of exports and reports.
 
-The dialog asks as what and where to; what is chosen also stands there as a command line. The making is making.py's.
+The dialog asks as what, of which network and where to; what is chosen also stands there as a command line. The making is
+making.py's.
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio import theme
+from engine.run import Run
+from studio import inspect_model, theme
 from studio.making import KINDS, Making
 from studio.session import Session
 from studio.widgets.card import ElidedLabel
+from studio.widgets.exported_network import ExportedNetwork
 from studio.widgets.strip import Notice
 
 Ask = Callable[[QWidget, str], str]
@@ -41,9 +44,10 @@ def _ask_folder(parent: QWidget, title: str) -> str:
 
 
 class Exporting(QDialog):
-    """`agreed` brings the kind and the folder that is to be made, None for the run's own place."""
+    """`agreed` brings the kind, the folder that is to be made (None for the run's own place), and the options that say which
+    network."""
 
-    agreed = Signal(str, object)
+    agreed = Signal(str, object, object)
 
     def __init__(self, run: Path, kind: str, parent: QWidget, ask: Ask = _ask_folder) -> None:
         super().__init__(parent)
@@ -53,6 +57,7 @@ class Exporting(QDialog):
         self._into: Path | None = None
         self.kinds = {one.name: QRadioButton(one.title) for one in KINDS}
         self._group = QButtonGroup(self)
+        self.network = ExportedNetwork(inspect_model.networks(Run(run)))
         self.place, self.elsewhere = ElidedLabel(), theme.dress(QPushButton("Choose a folder"), small=True)
         self.command = theme.dress(QLabel(), small=True, muted=True)
         self.export, self.cancel = theme.dress(QPushButton("Export"), primary=True), QPushButton("Cancel")
@@ -66,6 +71,11 @@ class Exporting(QDialog):
     @property
     def kind(self) -> str:
         return next(name for name, button in self.kinds.items() if button.isChecked())
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Which network, as options of the command."""
+        return self.network.asked if self.network.isEnabled() else ()
 
     @property
     def target(self) -> Path | None:
@@ -82,18 +92,20 @@ class Exporting(QDialog):
             self._show()
 
     def _show(self) -> None:
+        self.network.setEnabled(next(one.network for one in KINDS if one.name == self.kind))
         target = self.target
         self.place.setText(IN_THE_RUN if target is None else str(target))
-        command = ["filial", "export", self._run.name, "--to", self.kind, *([] if target is None else ["-o", str(target)])]
-        self.command.setText(shlex.join(command))
+        elsewhere = [] if target is None else ["-o", str(target)]
+        self.command.setText(shlex.join(["filial", "export", self._run.name, "--to", self.kind, *self.asked, *elsewhere]))
 
     def _agree(self) -> None:
-        kind, target = self.kind, self.target
+        kind, target, asked = self.kind, self.target, self.asked
         self.close()
-        self.agreed.emit(kind, target)
+        self.agreed.emit(kind, target, asked)
 
     def _listen(self) -> None:
         self._group.buttonToggled.connect(self._show_if_on)
+        self.network.changed.connect(self._show)
         self.elsewhere.clicked.connect(self._choose)
         self.export.clicked.connect(self._agree)
         self.cancel.clicked.connect(self.close)
@@ -119,6 +131,7 @@ class Exporting(QDialog):
             about.setContentsMargins(theme.px(22), 0, 0, theme.px(8))
             column.addWidget(button)
             column.addWidget(about)
+        column.addWidget(self.network)
         where.addWidget(self.place, 1)
         where.addWidget(self.elsewhere)
         column.addSpacing(theme.px(6))
@@ -169,9 +182,9 @@ class PassingOn(QObject):
         dialog.agreed.connect(partial(self._export, one.run.folder))
         dialog.open()
 
-    def _export(self, run: Path, kind: str, target: Path | None) -> None:
+    def _export(self, run: Path, kind: str, target: Path | None, network: Sequence[str]) -> None:
         self._last = kind
-        self.making.export(run, kind, target)
+        self.making.export(run, kind, target, network)
 
     def make_report(self, name: str) -> None:
         """About a run or a lineage of the workspace."""

@@ -29,14 +29,15 @@ class Kind:
     name: str
     title: str
     about: str
+    network: bool = True  # whether it is one network, of which there may be several; else all that was recorded
 
 
 KINDS = (  # those of engine/exports, which the window cannot import: torch is behind it
     Kind("safetensors", "Weights (safetensors)", "for any program, and to start another recipe from"),
     Kind("timm", "timm", "a folder that timm.create_model opens by itself"),
     Kind("onnx", "ONNX", "from pixels to features and probabilities, without Python or Filial"),
-    Kind("tensorboard", "TensorBoard", "all curves, and where the network looked"),
-    Kind("csv", "Tables (CSV)", "metrics, predictions and errors for a spreadsheet, R or pandas"),
+    Kind("tensorboard", "TensorBoard", "all curves, and where the network looked", network=False),
+    Kind("csv", "Tables (CSV)", "metrics, predictions and errors for a spreadsheet, R or pandas", network=False),
 )
 
 
@@ -67,10 +68,10 @@ class Making(QObject):
     def busy(self) -> bool:
         return bool(self._at_work)
 
-    def export(self, run: Path, kind: str, target: Path | None) -> None:
-        """An export of a run's folder; without a target into its extras."""
+    def export(self, run: Path, kind: str, target: Path | None, network: Sequence[str] = ()) -> None:
+        """An export of a run's folder; without a target into its extras. `network`: options that say which one."""
         elsewhere = [] if target is None else ["-o", str(target)]
-        self._start(f"the export of {run.name} as {kind}", ["export", str(run), "--to", kind, *elsewhere])
+        self._start(f"the export of {run.name} as {kind}", ["export", str(run), "--to", kind, *network, *elsewhere])
 
     def report(self, workspace: Path, name: str) -> None:
         """A report about a run or a lineage."""

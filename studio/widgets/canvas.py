@@ -25,6 +25,7 @@ else:
     from pyqtgraph import GraphicsView
 
 LEAST_PLOT = {True: 70, False: 90}  # height of the plot alone on a small and on a large chart
+WRAPPED = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 FOOT_LINES = 2  # of words at the foot; whose word finds no room there has its dotted line alone
 UNIT = Axis((0.0, 1.0))
 
@@ -261,11 +262,16 @@ class Canvas(GraphicsView):
         return QRectF(QPointF(right - size.width(), bottom - size.height()), size)
 
     def _paint_empty(self, painter: QPainter, sentence: str, when: str) -> None:
-        middle, line = QRectF(self.rect()).center(), self._metrics.height()
-        painter.setFont(theme.font("body"))
-        self._write(painter, middle - QPointF(0, 0.8 * line if when else 0), "center", sentence, "text2")
-        painter.setFont(theme.font("small"))
-        self._write(painter, middle + QPointF(0, 0.8 * line), "center", when, "muted")
+        """Both in the middle, one below the other; where they are wider than the chart, in several lines."""
+        room, gap = QRectF(self.rect()).adjusted(theme.px(6), 0, -theme.px(6), 0), 0.45 * self._metrics.height()
+        parts = [(theme.font("body"), sentence, "text2"), *([(theme.font("small"), when, "muted")] if when else [])]
+        heights = [QFontMetricsF(font).boundingRect(room, WRAPPED, text).height() for font, text, _ in parts]
+        top = room.center().y() - (sum(heights) + gap * (len(parts) - 1)) / 2
+        for (font, text, token), height in zip(parts, heights, strict=True):
+            painter.setFont(font)
+            painter.setPen(theme.color(token))
+            painter.drawText(QRectF(room.left(), top, room.width(), height), WRAPPED, text)
+            top += height + gap
 
     # the front
 

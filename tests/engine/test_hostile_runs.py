@@ -1,6 +1,7 @@
 """A run from a stranger is resumed, inspected, fed with pictures and exported: nothing is written outside, nothing reached."""
 
 import csv
+import errno
 import os
 import socket
 from pathlib import Path
@@ -46,6 +47,24 @@ def test_that_no_engine_writes_through_a_link(run: Run, tmp_path: Path, name: st
     with pytest.raises(Refused, match="is a link"), extras.alone(run, "probe"):
         pass
     assert outside.read_bytes() == b"mine" if outside.is_file() else not list(outside.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("movable", "advised"), [(True, "; wait for it, or write elsewhere with -o"), (False, "; wait for it")]
+)
+def test_that_only_a_verb_with_a_target_advises_another(run: Run, movable: bool, advised: str) -> None:
+    with extras.alone(run, "probe"), pytest.raises(Refused) as refused, extras.alone(run, "probe", movable):
+        pass
+    assert str(refused.value) == f"another probe of {run.name} is at work{advised}"
+
+
+def test_that_a_full_disk_is_no_reason_to_advise_an_option_that_is_not_there(tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(Refused, match=r"\(No space left on device\); free some space, and measure again$"):
+        extras.writing(tmp_path / "probe-x", movable=False).__enter__()
 
 
 def test_that_neither_log_nor_lock_nor_command_goes_through_a_link(run: Run, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from studio.main_window import MainWindow
 from studio.session import Session
 from studio.widgets.curve_plot import CurvePlot
 from studio.widgets.lines import Line
+from studio.widgets.zoomed import Zoom, ZoomedPicture
 
 KEYS = Qt.Key
 EVERYWHERE = ""
@@ -86,7 +87,7 @@ def test_that_every_act_of_the_window_has_a_key_or_is_found_by_name(window: Main
     found = {one.title for one in window.finder._index._entries if one.kind == "act"}
     for act in window.acts.table.values():
         bound = act.name in window.acts.actions
-        assert bound or act.where in ("table", "chart", "find"), f"{act.name} does nothing"
+        assert bound or act.where in ("table", "chart", "zoomed", "find"), f"{act.name} does nothing"
         assert not bound or act.text in found or act.name == "go.find", act.name
         assert act.keys or bound
 
@@ -398,3 +399,19 @@ def test_that_the_filter_of_a_page_is_a_key_away(window: MainWindow) -> None:
 
 def test_that_the_focus_goes_to_what_tab_would_reach(window: MainWindow) -> None:
     assert window_acts.first_stop(window.strip) in window.strip.findChildren(type(window.strip.sentence))
+
+
+def test_that_the_keys_of_zoomed_pictures_do_what_the_sheet_says(dressed, qtbot) -> None:
+    zoom = Zoom()
+    picture = ZoomedPicture(zoom)
+    qtbot.addWidget(picture)
+    keys = [(act.name, key) for act in TABLE if act.where == "zoomed" for key in act.keys]
+    assert [key for _, key in keys] == ["+", "-", "Left", "Right", "Up", "Down", "0"]
+    for name, key in keys:
+        zoom.reset()
+        zoom.by(4.0)
+        before = (zoom.scale, zoom.part)
+        QTest.keySequence(picture, QKeySequence(key))
+        scaled, moved = zoom.scale != before[0], zoom.scale == before[0] and zoom.part != before[1]
+        assert moved if name == "zoomed.move" else scaled, key
+        assert (zoom.scale == 1.0) == (name == "zoomed.whole"), key

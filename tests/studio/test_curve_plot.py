@@ -310,6 +310,19 @@ def test_that_an_empty_chart_says_when_that_changes(shown, qtbot):
     assert plot._canvas._sheet.empty is None
 
 
+@pytest.mark.parametrize("width", [110, 187, 420])
+def test_that_the_words_of_an_empty_chart_stay_off_its_edges(shown, qtbot, width: int) -> None:
+    (plot,) = shown(CurvePlot("Accuracy", small=True), width=width, height=110)
+    plot.set_empty("No accuracy", "the run ended before it was measured")
+    settle(qtbot, plot)
+    picture = plot._canvas.grab().toImage()
+    ground = picture.pixel(0, 0)
+    edges = [(x, y) for x in (0, 1, picture.width() - 2, picture.width() - 1) for y in range(picture.height())]
+    inside = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
+    assert all(picture.pixel(*at) == ground for at in edges)
+    assert any(picture.pixel(*at) != ground for at in inside)
+
+
 def test_that_small_charts_keep_their_plot_at_the_least_window(shown):
     (plot,) = shown(chart(loss(), small=True), width=187, height=40)
     assert plot._canvas.plot().height() >= 70

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.__main__ import _parser
+from engine.exports import NETWORKS
 from engine.run import Run
 from studio.exporting import IN_THE_RUN, Exporting, PassingOn
 from studio.making import KINDS, Making
@@ -53,7 +54,7 @@ def test_that_the_dialog_begins_with_the_last_kind_and_the_runs_own_place(dialog
     assert dialog.command.text() == f"filial export {run.name} --to csv"
     with qtbot.waitSignal(dialog.agreed) as agreed:
         press(dialog.export)
-    assert agreed.args == ["csv", None]
+    assert agreed.args == ["csv", None, ()]
 
 
 def test_that_a_chosen_folder_gets_a_new_one_within_it(dialog: Exporting, run: Run, tmp_path: Path, qtbot: QtBot) -> None:
@@ -64,7 +65,7 @@ def test_that_a_chosen_folder_gets_a_new_one_within_it(dialog: Exporting, run: R
     assert dialog.command.text() == f"filial export {run.name} --to onnx -o '{wanted}'"
     with qtbot.waitSignal(dialog.agreed) as agreed:
         press(dialog.export)
-    assert agreed.args == ["onnx", wanted] and not wanted.exists()
+    assert agreed.args == ["onnx", wanted, ()] and not wanted.exists()
 
 
 def test_that_cancelling_asks_for_nothing(dialog: Exporting, qtbot: QtBot) -> None:
@@ -76,6 +77,85 @@ def test_that_the_dialog_offers_what_the_command_line_knows() -> None:
     verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     asked = next(action for action in verbs.choices["export"]._actions if action.dest == "to")
     assert [one.name for one in KINDS] == list(asked.choices)
+
+
+def test_that_the_dialog_knows_which_kinds_are_one_network() -> None:
+    assert [one.name for one in KINDS if one.network] == list(NETWORKS)
+
+
+def saved(run: Run, **steps: str) -> None:
+    """Checkpoints step-N with the files of these parts."""
+    for step, parts in steps.items():
+        folder = run.folder / "checkpoints" / f"step-{int(step[1:]):08d}"
+        folder.mkdir(parents=True)
+        for part in parts.split():
+            (folder / f"{part}.safetensors").touch()
+
+
+@pytest.fixture
+def asking(dressed, on_screen, run: Run) -> Iterator[Callable[..., Exporting]]:
+    """The dialog about a run with these checkpoints."""
+    owner = QWidget()
+    on_screen(owner)
+
+    def ask(**steps: str) -> Exporting:
+        saved(run, **steps)
+        made = Exporting(run.folder, "timm", owner)
+        made.open()
+        return made
+
+    yield ask
+
+
+def test_that_a_run_with_one_network_leaves_nothing_to_choose(asking: Callable[..., Exporting]) -> None:
+    asked = asking(s8="model")
+    assert not asked.network.isVisible() and asked.asked == ()
+
+
+def test_that_a_step_and_the_student_are_asked_for_as_on_the_command_line(
+    asking: Callable[..., Exporting], run: Run, qtbot: QtBot
+) -> None:
+    dialog = asking(s4="model teacher", s1200="model teacher")
+    step, which = dialog.network.step, dialog.network.which
+    assert [step.itemText(place) for place in range(step.count())] == ["Newest, step 1,200", "Step 4"]
+    assert dialog.command.text() == f"filial export {run.name} --to timm"  # what the command takes by itself
+    step.setCurrentIndex(1)
+    assert dialog.command.text() == f"filial export {run.name} --to timm --step 4"
+    which.setCurrentIndex(which.findData("student"))
+    wanted = f"filial export {run.name} --to timm --step 4 --which student"
+    assert dialog.command.text() == wanted
+    known = _parser().parse_args(wanted.split()[1:])
+    assert (known.step, known.which) == (4, "student")
+    with qtbot.waitSignal(dialog.agreed) as agreed:
+        press(dialog.export)
+    assert agreed.args == ["timm", None, ("--step", "4", "--which", "student")]
+
+
+def test_that_a_checkpoint_offers_only_the_networks_it_has(asking: Callable[..., Exporting]) -> None:
+    dialog = asking(s4="model", s6="model teacher", s8="model teacher")
+    network = dialog.network
+    network.which.setCurrentIndex(1)
+    network.step.setCurrentIndex(1)
+    assert dialog.asked == ("--step", "6", "--which", "student")
+    network.step.setCurrentIndex(2)
+    assert dialog.asked == ("--step", "4") and not network.which.isVisible()
+
+
+def test_that_what_is_no_single_network_is_asked_for_without_one(asking: Callable[..., Exporting], run: Run) -> None:
+    dialog = asking(s4="model", s8="model")
+    dialog.network.step.setCurrentIndex(1)
+    dialog.kinds["csv"].click()
+    assert not dialog.network.isEnabled() and dialog.command.text() == f"filial export {run.name} --to csv"
+    dialog.kinds["onnx"].click()
+    assert dialog.command.text() == f"filial export {run.name} --to onnx --step 4"
+
+
+def test_that_the_process_is_told_which_network(run: Run, qtbot: QtBot, qapp: object) -> None:
+    owner = QObject()
+    making = Making(owner, says("print(*asked[3:])"))
+    with qtbot.waitSignal(making.made, timeout=PATIENCE_MS) as made:
+        making.export(run.folder, "timm", Path("/there"), ("--step", "4"))
+    assert made.args[1] == "timm --step 4 -o /there"
 
 
 # ---- the process --------------------------------------------------------------------------------------------------------
