@@ -33,6 +33,7 @@ from engine.cost import Twin
 from engine.data.answers import Answers
 from engine.data.augment import drawn
 from engine.data.prepared import Prepared, numbers, prepare
+from engine.fields import RecipeError
 from engine.learner import learn
 from engine.recipe import RunRecipe
 from engine.scaled import kept_views
@@ -303,7 +304,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(scratch, "pictures")
         gathered(wanted.pictures, folder)
         run = asked(wanted.network, folder, "ban")
-        seen = prepare(run, Path(scratch, "data"))
+        try:
+            seen = prepare(run, Path(scratch, "data"))
+        except RecipeError as error:
+            raise SystemExit(f"an epoch here has {TRAINED:,} pictures, {A_CLASS} of each class are read: {error}") from None
         print(f"{wanted.network}: {len(seen.split.train)} pictures of {seen.size} px an epoch, {BATCH} a step")
         for name, (loss, value) in rivals().items():
             twin = twin_of(run, seen)
