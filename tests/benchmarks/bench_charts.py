@@ -62,6 +62,9 @@ def ours(
 
     def update() -> None:
         plot.set_lines(lines)
+        plot._take_up()  # they are the same, and would wait for their turn
+        if not hidden:
+            plot._draw()
         QApplication.processEvents()
 
     return update

@@ -53,10 +53,10 @@ def test_that_the_digits_are_those_of_scikit_learn(real: Pictures) -> None:
     np.testing.assert_array_equal(real.labels, source.target)
 
 
-def test_that_later_starts_do_not_import_scikit_learn(folder: Path, real: Pictures) -> None:
+def test_that_no_start_imports_scikit_learn(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib, engine.data as data;"
-        f"pictures = data.DATASETS['digits'](None, pathlib.Path({str(folder)!r}), None, 1);"
+        f"pictures = data.DATASETS['digits'](None, pathlib.Path({str(tmp_path)!r}), None, 1);"
         "sys.exit(len(pictures) != 1797 or 'sklearn' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -82,6 +82,13 @@ def test_that_a_damaged_cache_is_made_again(tmp_path: Path, real: Pictures, fold
     np.testing.assert_array_equal(again.pictures_u8, real.pictures_u8)
     with np.load(path, allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["pictures"], real.pictures_u8)
+
+
+def test_that_the_digits_are_taken_as_scikit_learn_gives_them_where_its_file_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, real: Pictures
+) -> None:
+    monkeypatch.setattr(digits, "FILE", "elsewhere.csv.gz")
+    np.testing.assert_array_equal(digits.load(tmp_path).pictures_u8, real.pictures_u8)
 
 
 def test_that_data_which_are_not_the_digits_never_pass_as_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
