@@ -41,6 +41,7 @@ from engine.words import count
 ANSWER_S = 600.0  # within a step; torch's own for NCCL
 ALWAYS = timedelta(days=365)
 LAST_WORDS_S = 5.0  # for a process that ends to have ended
+ENGINE, BEGUN = "engine.json", "begun"  # in a meeting's folder: whose it is, and that it joins now
 HEAD = 1024  # bytes of what is told that travel at once; more follow by themselves
 
 
@@ -60,6 +61,7 @@ class Company:
         if len(self._devices) > 1:
             self._meeting = Path(tempfile.mkdtemp(prefix="filial-meeting-"))
             (self._meeting / "devices.json").write_text(json.dumps(self._devices))
+            (self._meeting / ENGINE).write_bytes(msgspec.json.encode(processes.me()))
             if torchrun.takes_part():
                 torchrun.announce(self._run.folder, self._meeting)
             else:
@@ -81,6 +83,7 @@ class Company:
             if lost := self._lost():
                 raise Failed(lost)
             time.sleep(0.02)
+        (self._meeting / BEGUN).touch()
         join(self._meeting, 0, self._devices)
         self._met = True
 
@@ -158,6 +161,16 @@ def is_of_company(error: BaseException) -> bool:
 # ---- meeting, telling ---------------------------------------------------------------------------------------------------
 
 _told: list[Any] = []  # the group for what is told
+
+
+def begins(meeting: Path) -> bool:
+    """Wait until the engine has read its data and joins; False if it ends before that."""
+    engine = msgspec.json.decode((meeting / ENGINE).read_bytes(), type=processes.Identity)
+    while not (meeting / BEGUN).exists():
+        if not meeting.exists() or processes.condition(engine) != "alive":
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def join(meeting: Path, rank: int, devices: list[str]) -> None:

@@ -1,6 +1,6 @@
 """A process that trains a run together with its engine: it hears what comes next and does it, on a device of its own.
 
-It decides nothing, holds no lock and writes nothing into the run's folder; what it prints goes where its engine's output goes.
+It decides nothing, holds no lock and writes nothing into the run's folder; what it prints goes where its starter's output goes.
 It ends when it is told to, and with its engine: on Linux at once, elsewhere when its connection is closed.
 """
 
@@ -31,6 +31,8 @@ def follow(run: Run, meeting: Path) -> int:
     try:
         devices = json.loads((meeting / "devices.json").read_text())
         processes.write_aside(meeting / f"{rank}.here", str(os.getpid()).encode())
+        if not company.begins(meeting):
+            return 1
         company.join(meeting, rank, devices)
         _Follower(run, torch.device(devices[rank])).through()
     except Exception as error:

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import hashlib
 import importlib.util
 import os
 import signal
@@ -154,7 +155,7 @@ def _is_flocked(path: Path) -> bool:
 
 def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
     """Write under a dotted name in the same folder, then rename: a reader sees the old file or the new one, never half."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}{_aside_of_here()}")
     try:
         with aside.open("wb") as file:
             file.write(content)
@@ -174,10 +175,18 @@ def clear_asides(folder: Path) -> None:
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            pid = entry.name.rpartition(".")[2]
-            if entry.name.startswith(".") and pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+            if not (entry.name.startswith(".") and entry.name.endswith(_aside_of_here())):
+                continue
+            pid = entry.name.removesuffix(_aside_of_here()).rpartition(".")[2]
+            if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
                 with contextlib.suppress(OSError):  # a folder is unpacking's own affair
                     os.unlink(entry.path)  # noqa: PTH108 -- an entry's path is text
+
+
+@functools.cache
+def _aside_of_here() -> str:
+    """How what is written aside on this machine ends: another's process may be at work under any number."""
+    return f"-{hashlib.sha256(host().encode()).hexdigest()[:8]}.aside"
 
 
 def replace(source: Path, target: Path) -> None:

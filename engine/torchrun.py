@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -53,8 +54,12 @@ def work(verb: Callable[[], int]) -> int:
             print("filial: torchrun: a run is trained on the devices of one machine; write --nnodes=1")  # noqa: T201
         return REFUSED
     agent = psutil.Process(os.getppid())
-    folder = Path(tempfile.gettempdir()) / f"filial-turns-{agent.pid}-{agent.create_time():.2f}"
-    folder.mkdir(exist_ok=True)
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    folder = Path(tempfile.gettempdir()) / f"filial-turns-{agent.pid}-{agent.create_time():.2f}-{again}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not _is_ours(folder):
+        print(f"filial: {folder} belongs to somebody else, who could say what is trained here; remove it")  # noqa: T201
+        return REFUSED
     os.environ[TURNS] = str(folder)
     if os.environ["RANK"] != "0":
         return _follow(folder, agent.pid)
@@ -62,6 +67,12 @@ def work(verb: Callable[[], int]) -> int:
         return verb()
     finally:
         (folder / "home").touch()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else has made it, or could write into it."""
+    found = folder.lstat()
+    return os.name == "nt" or (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022)
 
 
 def announce(run: Path, meeting: Path) -> None:

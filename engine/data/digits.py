@@ -37,7 +37,7 @@ def _decode() -> Arrays:
     for table in _tables():
         # the source has 17 levels of grey, 0 to 16, and the digit at the end of each line
         pixels = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-        decoded = {"pictures": pixels[:, None], "labels": table[:, -1].astype(np.int64)}
+        decoded: Arrays = {"pictures": pixels[:, None], "labels": table[:, -1].astype(np.int64)}
         if cache.digest(decoded) == SHA256:
             return decoded
     raise RecipeError("data.name", "the digits of the installed scikit-learn are not the 1,797 that Filial knows")

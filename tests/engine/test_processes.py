@@ -226,13 +226,15 @@ def test_that_what_a_killed_process_was_writing_is_removed_and_what_others_write
     """A name that ends in a number may be anybody's; a folder is somebody else's to remove; our own number was another's."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    kept = [f".x.json.{sleeper.pid}", f"x.json.{gone.pid}", ".lock", ".x.json.old", ".٣.x"]
-    for name in [f".x.json.{gone.pid}", f".x.json.{os.getpid()}", *kept]:
+    here = processes._aside_of_here()
+    others = [f".notes.{gone.pid}", f".x.json.{gone.pid}-01234567.aside"]  # a person's own, and another machine's
+    kept = [f".x.json.{sleeper.pid}{here}", f"x.json.{gone.pid}{here}", ".lock", f".x.json.old{here}", f".٣.x{here}", *others]
+    for name in [f".x.json.{gone.pid}{here}", f".x.json.{os.getpid()}{here}", *kept]:
         (tmp_path / name).write_bytes(b"half")
-    (tmp_path / f".unpacked.{gone.pid}").mkdir()
+    (tmp_path / f".unpacked.{gone.pid}{here}").mkdir()
     processes.clear_asides(tmp_path)
     processes.clear_asides(tmp_path / "nowhere")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, f".unpacked.{gone.pid}"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, f".unpacked.{gone.pid}{here}"])
 
 
 def test_that_windows_is_given_time_to_let_go_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

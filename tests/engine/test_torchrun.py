@@ -1,11 +1,13 @@
-"""torchrun's other processes are told of one run after the other, and go home when the first one is done. No torch here."""
+"""torchrun's other processes are told of one run after the other, and go home when the first one is done."""
 
 import subprocess
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from engine import processes, torchrun
+from engine import company, processes, torchrun
 
 FIRST = """
 from pathlib import Path
@@ -58,3 +60,23 @@ def test_that_torchrun_and_the_command_line_have_the_last_word(monkeypatch: pyte
     assert torchrun.devices_asked() == 2
     monkeypatch.setenv(torchrun.TURNS, "there")
     assert torchrun.devices_asked() == 8
+
+
+def test_that_a_folder_into_which_others_could_write_is_not_trusted(tmp_path: Path) -> None:
+    ours, open_to_all, link = tmp_path / "ours", tmp_path / "open", tmp_path / "link"
+    ours.mkdir(mode=0o700)
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    link.symlink_to(ours)
+    assert [torchrun._is_ours(folder) for folder in (ours, open_to_all, link)] == [True, False, False]
+
+
+def test_that_a_follower_waits_for_its_engine_to_begin_and_leaves_with_it(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    me = processes.me()
+    for place, who in (("begun", me), ("dead", msgspec.structs.replace(me, pid=gone.pid))):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / company.ENGINE).write_bytes(msgspec.json.encode(who))
+    (tmp_path / "begun" / company.BEGUN).touch()
+    assert company.begins(tmp_path / "begun") and not company.begins(tmp_path / "dead")
