@@ -155,7 +155,7 @@ def _is_flocked(path: Path) -> bool:
 
 def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
     """Write under a dotted name in the same folder, then rename: a reader sees the old file or the new one, never half."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}{_aside_of_here()}")
+    aside = aside_of(path)
     try:
         with aside.open("wb") as file:
             file.write(content)
@@ -166,6 +166,11 @@ def write_aside(path: Path, content: bytes, sync: bool = False) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def aside_of(path: Path) -> Path:
+    """Where this process writes what will be renamed to `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}{_aside_of_here()}")
 
 
 def clear_asides(folder: Path) -> None:

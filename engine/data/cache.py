@@ -1,7 +1,6 @@
 """Decoded pictures as .npz files in a workspace's data folder, each checked by its digest: a damaged one is no cache."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def keep(path: Path, wanted: Arrays) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     processes.clear_asides(path.parent)
     contents: dict[str, Any] = dict(wanted)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = processes.aside_of(path)
     try:
         with aside.open("wb") as file:
             np.savez(file, **contents)
