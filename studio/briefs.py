@@ -147,7 +147,7 @@ class Briefs:
 
 
 def _name(line: bytes) -> str:
-    return line[len(HEAD) : line.index(b'"', len(HEAD))].decode() if b'"' in line[len(HEAD) :] else ""
+    return line[len(HEAD) : line.index(b'"', len(HEAD))].decode(errors="replace") if b'"' in line[len(HEAD) :] else ""
 
 
 def of(run: Run, asked: RunRecipe, notes: Notes, host: str, heard_at: float, state: RunState) -> Kept:

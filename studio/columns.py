@@ -17,11 +17,15 @@ from msgspec import Struct
 
 from engine import processes
 from engine.run import Run, Tail
-from engine.state import Curve, RunState
+from engine.state import AttemptInfo, Curve, RunState
 
-VERSION = 1
+VERSION = 1  # another one where events mean something else
+KNOWN = hashlib.sha256(repr([*RunState.__annotations__.items(), *AttemptInfo.__annotations__.items()]).encode()).hexdigest()[:8]
+FOLDER = f"columns-{VERSION}-{KNOWN}"
 LEAST = 4 << 20  # bytes of events: fewer are folded in less than a tenth of a second
 MOST = 1 << 30  # bytes of all files together; the oldest go first
+LARGEST = MOST // 4  # bytes of one
+A_POINT = 41  # bytes
 END = 4096  # bytes at each end of what a file stands for
 
 
@@ -46,6 +50,8 @@ def begin(run: Run) -> tuple[Tail, RunState] | None:
 
 def keep(run: Run, tail: Tail, state: RunState) -> None:
     """For the next window. A full disk or a foreign folder costs nothing but the time to read again."""
+    if sum(map(len, state.curves.values())) * A_POINT > LARGEST:
+        return  # it would push all others out, and take longer than reading it again
     with contextlib.suppress(OSError):
         told = msgspec.msgpack.encode(state, enc_hook=_columns)
         path = _path(run)
@@ -56,7 +62,7 @@ def keep(run: Run, tail: Tail, state: RunState) -> None:
 
 def _path(run: Run) -> Path:
     home = hashlib.sha256(str(run.folder.absolute()).encode()).hexdigest()[:24]
-    return platformdirs.user_cache_path("filial") / f"columns-{VERSION}" / home
+    return platformdirs.user_cache_path("filial") / FOLDER / home
 
 
 def _ends(run: Run, offset: int) -> bytes:
@@ -67,10 +73,16 @@ def _ends(run: Run, offset: int) -> bytes:
 
 
 def _make_room(folder: Path) -> None:
-    files = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path, together in zip(files, np.cumsum([path.stat().st_size for path in files]), strict=True):
+    processes.clear_asides(folder)
+    files: list[tuple[int, int, Path]] = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another window's, which makes room too
+            found = path.stat()
+            files.append((found.st_mtime_ns, found.st_size, path))
+    files.sort(reverse=True)
+    for (*_, path), together in zip(files, np.cumsum([size for _, size, _ in files]), strict=True):
         if together > MOST:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _columns(value: Any) -> Any:

@@ -4,6 +4,7 @@ Asks the assistant, and only once maps are wanted: runs keep maps of the few pic
 widgets/generation_looks.py.
 """
 
+import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class LineageLooks(QObject):
         self._why = {generation: NO_CHECKPOINT for generation in generations if generation not in there}
         seeds = sorted({one.seed for one in runs for network in there.values() if network.run == one.name})
         self._whose = f"maps of seed {', '.join(map(str, seeds))}, {SCALED}" if seeds else ""
-        key = (folder, place, tuple(there.items()))
+        shown = None if picture_CHW is None else hashlib.sha256(picture_CHW.tobytes()).digest()  # another lineage has others
+        key = (folder, place, shown, tuple(there.items()))
         if key == self._key:
             return
         if picture_CHW is None or not there:

@@ -3,12 +3,14 @@
 The rule is engine/stopping.py's; leaving out is on a person's word only, and the view's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
 from engine import stopping, words
+from engine.predictions import ComparisonError
+from engine.run import Run
 from engine.stopping import Offer
 from studio import lineage_model
 from studio.followed import Followed
@@ -39,7 +41,7 @@ class Offers(QObject):
             by = lineage_model.fingerprint(lineage_model.complete(runs)), tuple(one.name for one in runs if one.place)
             if by != self._asked.get(name):
                 self._asked[name] = by
-                self._later.ask(name, partial(stopping.offer, [one.run for one in runs]), partial(self._take, name))
+                self._later.ask(name, partial(_offer, [one.run for one in runs]), partial(self._take, name))
 
     def _ruled(self) -> Iterator[tuple[str, list[Followed]]]:
         """Lineages with such a rule of which something waits."""
@@ -62,3 +64,11 @@ class Offers(QObject):
             if waiting := [one.name for one in runs if one.place and not one.expected]:
                 return f"{offer.said}. {words.plural(len(waiting), 'run')} that would follow may be left out.", waiting
         return "", []
+
+
+def _offer(runs: Sequence[Run]) -> Offer | None:
+    """None too where a run has gone meanwhile, or cannot be read any more."""
+    try:
+        return stopping.offer(runs)
+    except (OSError, ValueError, ComparisonError):
+        return None

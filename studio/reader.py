@@ -5,6 +5,7 @@ What it finds it adds to the briefs (briefs.py), where the window sees it. It en
 whatever it leaves out the window reads itself.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -38,7 +39,8 @@ class Readers:
             one.kill()
             assert one.stdin is not None
             one.stdin.close()
-            one.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a disk that does not answer holds it, and must not hold us
+                one.wait(timeout=1)
 
 
 def start(workspace: Path, aside: bool) -> Readers | None:

@@ -356,19 +356,22 @@ class OpenRecipe:
         assert target is not None, "a recipe that is in no file is saved under a name"
         if target == self.path and not anyway and _is_other(target, self._now.saved):
             raise ChangedOnDisk(str(target))
-        if target.parent != (self.path.parent if self.path else Path()):
-            self._now = replace(self._now, text=self.whole_text())  # a relative path would lead elsewhere from there
-        processes.write_aside(target, self.text.encode())
         here = self.path
-        saved = [self._saved_as(each, here, target) for each in (*self._past, self._now, *self._future)]
+        moves = target.parent != (here.parent if here else Path())  # and a relative path would lead elsewhere from there
+        text = self.whole_text() if moves else self.text
+        processes.write_aside(target, text.encode())
+        saved = [self._saved_as(each, here, target, text, moves) for each in (*self._past, self._now, *self._future)]
         past = len(self._past)
         self._past, self._now, self._future = saved[:past], saved[past], saved[past + 1 :]
         self.settle()
         self._read()
 
-    def _saved_as(self, each: Snapshot, here: Path | None, target: Path) -> Snapshot:
+    def _saved_as(self, each: Snapshot, here: Path | None, target: Path, saved: str, moves: bool) -> Snapshot:
         """Undo after a save goes back to what was written before, in the file where it is now."""
-        return replace(each, path=target, saved=self.text) if each.path == here and self._same_origin(each) else each
+        if each.path != here or not self._same_origin(each):
+            return each
+        text = recipe_refused.with_whole_path(each.text, here) if moves else each.text
+        return replace(each, path=target, saved=saved, text=text)
 
     def _same_origin(self, each: Snapshot) -> bool:
         return (each.preset, each.name) == (self._now.preset, self._now.name)

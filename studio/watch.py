@@ -169,7 +169,9 @@ class Watch:
 
     def _fetch_left(self) -> None:
         """Those of which there is a brief by now; all of them, where no more can be hoped for."""
-        if not self.many:
+        if not self.many:  # some were no runs, or are gone: of so few all is read here
+            self._unmet.extend(self._left)
+            self._left.clear()
             return
         hopeless = self._briefs.at_end and not self._unmet and self._nobody_helps()
         found = [name for name in self._briefs.read_on() if name in self._left]

@@ -62,10 +62,16 @@ class Line:
     def goes_on(self, old: "Line", hair: float) -> bool:
         """Whether it is that line with a few more points at its end, which reach no further than by a hair of x."""
         count = len(old.x)
-        if not 0 < count <= len(self.x) or (self.name, self.color, self.end_label) != (old.name, old.color, old.end_label):
+        dressed = ((one.name, one.color, one.end_label, one.role, one.raw, one.points) for one in (self, old))
+        if not 0 < count <= len(self.x) or len(set(dressed)) > 1 or not self._keeps_what(old):
             return False
         same = all(self.x[i] == old.x[i] and self.y[i] == old.y[i] for i in (0, count // 2, count - 1))
         return same and 0 <= self.x[-1] - old.x[-1] <= hair
+
+    def _keeps_what(self, old: "Line") -> bool:
+        if self.kept is None or old.kept is None:
+            return self.kept is old.kept
+        return bool(np.array_equal(self.kept[: len(old.kept)], old.kept))
 
     def ink(self) -> str:
         """The colour that it is drawn in now."""

@@ -35,7 +35,7 @@ def read(run: Run) -> tuple[Tail, RunState]:
 
 
 def files() -> list[Path]:
-    folder = platformdirs.user_cache_path("filial") / f"columns-{columns.VERSION}"
+    folder = platformdirs.user_cache_path("filial") / columns.FOLDER
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
@@ -89,6 +89,12 @@ def test_that_the_oldest_files_make_room(run: Run, monkeypatch: pytest.MonkeyPat
     other.events_path.write_bytes(run.events_path.read_bytes())
     columns.keep(other, *read(other))
     assert len(files()) == 1 and columns.begin(other) is not None and columns.begin(run) is None
+
+
+def test_that_what_would_push_all_others_out_is_not_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGEST", 1000)
+    columns.keep(run, *read(run))
+    assert not files()
 
 
 def test_that_a_disk_that_cannot_be_written_costs_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -419,6 +419,23 @@ def test_that_pictures_beside_the_file_are_found_also_after_it_is_saved_elsewher
     assert not asked.errors and asked.last.data.path == str(tmp_path / "here" / "pictures")
 
 
+def test_that_undo_after_a_save_elsewhere_still_finds_the_pictures_and_a_failed_save_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "here" / "pictures").mkdir(parents=True)
+    file = tmp_path / "here" / "mine.toml"
+    file.write_text(TEXT + '\n[data]\nname = "folder"\npath = "pictures"\n')
+    asked = OpenRecipe()
+    asked.open_file(file)
+    asked.set("training.epochs", 5)
+    before = asked.text
+    with pytest.raises(OSError):
+        asked.save(tmp_path / "nowhere" / "mine.toml")
+    assert asked.text == before and asked.path == file
+    (tmp_path / "there").mkdir()
+    asked.save(tmp_path / "there" / "mine.toml")
+    asked.undo()
+    assert not asked.errors and asked.last.data.path == str(tmp_path / "here" / "pictures")
+
+
 def test_that_data_from_elsewhere_replaces_the_table_alone(tmp_path: Path) -> None:
     asked = opened()
     asked.use_data({"name": "folder", "path": str(tmp_path), "size": 64, "colour": "grey"})

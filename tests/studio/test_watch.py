@@ -245,3 +245,26 @@ def test_that_inspect_wakes_the_networks_it_looks_at(
     assert view._pages.currentWidget() is view._loading, "a brief names no answers"
     qtbot.waitUntil(lambda: session.tick() or view._pages.currentWidget() is view._page, timeout=5000)
     assert one(session, f0).whole and one(session, f1).whole
+
+
+def test_that_few_runs_among_many_other_folders_are_all_met(follow: Open, tmp_path: Path, monkeypatch) -> None:
+    """What looks like thousands may be a few runs in a folder of other things."""
+    monkeypatch.setattr(watch, "FEW", 3)
+    monkeypatch.setattr(watch, "FIRST", 1)
+    (run, _) = recorded.lineage(tmp_path, "lineage=z", "generations=1")
+    recorded.complete(run)
+    for number in range(8):
+        (tmp_path / f"a-folder-{number}").mkdir()
+    session = Session(tmp_path)
+    for _ in range(20):
+        session.tick()
+    assert {one.name for one in session.runs} == {"z-s0-F0", "z-s0-F1"} and not session.loading
+
+
+def test_that_a_damaged_brief_is_one_that_is_not_there(follow: Open, tmp_path: Path, lineages) -> None:
+    session = follow(tmp_path)
+    session._watch.flush()
+    path = session._watch._briefs.path
+    path.write_bytes(b'{"run":"\xff","x":1}\n' + path.read_bytes())
+    again = follow(tmp_path)
+    assert [one.name for one in again.runs] == [one.name for one in session.runs]
