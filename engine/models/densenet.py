@@ -6,7 +6,7 @@ Shapes: B images, D features, h and w a quarter of the picture's.
 import torch
 from torch import Tensor, nn
 
-from engine.models.pooled import Pooled
+from engine.models.pooled import Pooled, by_pixel
 
 
 def densenet(
@@ -57,7 +57,7 @@ class Densenet(Pooled):
 
     def maps(self, x_BCHW: Tensor) -> Tensor:
         """The last feature maps, [B, D, h, w]."""
-        maps: Tensor = self.stages(self.stem(x_BCHW))
+        maps: Tensor = self.stages(self.stem(by_pixel(x_BCHW)))
         return maps
 
 

@@ -6,7 +6,7 @@ Shortcuts carry no weights (the paper's option A). Shapes: B images, D features,
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.models.pooled import Pooled
+from engine.models.pooled import Pooled, by_pixel
 
 
 def resnet(classes: int, channels: int, size: int, depth: int = 20, width: int = 16) -> nn.Module:
@@ -37,7 +37,7 @@ class Resnet(Pooled):
 
     def maps(self, x_BCHW: Tensor) -> Tensor:
         """The last feature maps, [B, D, h, w]."""
-        maps: Tensor = self.stages(self.stem(x_BCHW))
+        maps: Tensor = self.stages(self.stem(by_pixel(x_BCHW)))
         return maps
 
 

@@ -5,7 +5,7 @@ Shapes: B images, D features, h and w of the last maps (4 px a side at 8 px, 8 p
 
 from torch import Tensor, nn
 
-from engine.models.pooled import Pooled
+from engine.models.pooled import Pooled, by_pixel
 
 
 def small_cnn(classes: int, channels: int, size: int, width: int = 32) -> nn.Module:
@@ -34,7 +34,7 @@ class SmallCnn(Pooled):
 
     def maps(self, x_BCHW: Tensor) -> Tensor:
         """The last feature maps, [B, D, h, w]."""
-        maps: Tensor = self.blocks(x_BCHW)
+        maps: Tensor = self.blocks(by_pixel(x_BCHW))
         return maps
 
 
