@@ -133,7 +133,7 @@ def test_that_a_comma_locale_changes_no_number(workspace, tmp_path):
 def test_that_doctor_names_versions_device_and_workspace(tmp_path):
     done = filial("doctor", "--runs", tmp_path / "new")
     assert done.returncode == 0
-    for part in ("torch", "PySide6", "cpu", "MiB/s"):
+    for part in ("torch", "PySide6", "cpu", "iB/s"):
         assert part in done.stdout
 
 
